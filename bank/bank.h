@@ -1,0 +1,92 @@
+// Bank: the engine's view of one bank adapter, which runs in its own process (paygate-bank).
+//
+// Guarantees: Submit, Status and the verifications call `done` exactly once, from a thread of the
+// bank client, never from inside the call. When the host process dies, everything in flight that
+// may have reached the bank completes as kUnknown, and what had not left this process as kNotSent.
+// No call waits for a bank; Prepare alone waits for the host process (pure, no I/O, has a deadline).
+// Thread-safe.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/money.h"
+#include "base/result.h"
+
+namespace paygate::bank {
+
+enum class Outcome : uint8_t {
+  kCompleted = 1,  // final: irrevocably credited at the seller's bank
+  kPending = 2,
+  kRejected = 3,  // final: no money moved and none will
+  kNotSent = 4,   // proven not to have reached the bank
+  kUnknown = 5,
+  kNotFound = 6,
+  kBusy = 7,
+};
+std::string_view Name(Outcome outcome);
+
+struct Answer {
+  Outcome outcome = Outcome::kUnknown;
+  std::string reason;          // ISO 20022 code with kRejected
+  std::string bank_reference;  // with kCompleted
+  std::string evidence;
+};
+
+enum class Verdict : uint8_t { kVerified = 1, kRefused = 2, kNoAnswer = 3 };
+struct Verification {
+  Verdict verdict = Verdict::kNoAnswer;
+  std::string reason;
+  std::string currency;  // of the account, if told
+};
+
+struct Transfer {
+  std::string payment_id;
+  std::string debtor_account;
+  std::string creditor_account;
+  base::Money amount;
+  std::string remittance;
+  base::UnixTime deadline;
+  base::UnixTime created;
+};
+
+struct Capabilities {
+  bool notfound_is_final = false;
+  bool returns = false;
+  bool enrolment = false;
+};
+
+class Bank {
+ public:
+  using AnswerCallback = std::move_only_function<void(Answer)>;
+  using VerificationCallback = std::move_only_function<void(Verification)>;
+
+  virtual ~Bank() = default;
+  virtual base::Result<Capabilities> GetCapabilities() = 0;  // kBankUnavailable while no host is up
+  virtual bool Healthy() const = 0;
+  virtual base::Result<std::string> Prepare(const Transfer& transfer) = 0;
+  virtual void Submit(std::string_view prepared, AnswerCallback done) = 0;
+  virtual void Status(std::string_view prepared, AnswerCallback done) = 0;
+  virtual void VerifyAccount(std::string_view account, std::string_view participant_id,
+                             VerificationCallback done) = 0;
+  virtual void VerifyEnrolment(std::string_view account, std::string_view enrolment_code,
+                               std::string_view registration_digest,
+                               std::string_view participant_id, VerificationCallback done) = 0;
+};
+
+struct BankClientOptions {
+  std::string socket;                               // of the paygate-bank process
+  std::chrono::milliseconds prepare_deadline{2000};
+  std::chrono::milliseconds answer_deadline{30000};  // then kUnknown / kNoAnswer
+  size_t max_in_flight = 4096;                       // beyond: kBusy at once (still by callback)
+};
+
+// Connects in the background and reconnects for ever; `clock` must outlive the bank.
+std::unique_ptr<Bank> OpenBankClient(BankClientOptions options, const base::Clock& clock);
+
+}  // namespace paygate::bank

@@ -1,0 +1,48 @@
+// WorkerPool: a fixed number of threads over one bounded queue.
+//
+// TrySubmit never blocks: a full queue is refused (kOverloaded), a draining pool too (kDraining),
+// so that the caller can tell its client at once. Drain() refuses new work, finishes what is queued
+// and joins; the destructor drains. Thread-safe; a task may submit further tasks.
+// Source: Bitcoin Core's util/threadpool.h for the shutdown order.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/mutex.h"
+#include "base/result.h"
+
+namespace paygate::base {
+
+class WorkerPool {
+ public:
+  using Task = std::move_only_function<void()>;
+
+  WorkerPool(std::string name, size_t threads, size_t queue_limit);
+  ~WorkerPool();
+  WorkerPool(const WorkerPool&) = delete;
+
+  Status TrySubmit(Task task) EXCLUDES(mutex_);
+  // For work that was promised already (a bank's answer, recovery): may exceed the queue's limit,
+  // and is accepted until Drain() has emptied the queue.
+  Status SubmitPromised(Task task) EXCLUDES(mutex_);
+  void Drain() EXCLUDES(mutex_);
+  size_t queued() const EXCLUDES(mutex_);
+
+ private:
+  void Run();
+
+  const std::string name_;
+  const size_t queue_limit_;
+  mutable Mutex mutex_;
+  CondVar work_;
+  std::deque<Task> queue_ GUARDED_BY(mutex_);
+  bool draining_ GUARDED_BY(mutex_) = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace paygate::base

@@ -1,0 +1,41 @@
+# One folder = one library target = one namespace.
+#   paygate_room(NAME SOURCES a.cc … DEPS public-targets… PRIVATE private-targets…)
+#   paygate_program(NAME SOURCES main.cc … DEPS …)
+#   paygate_tests(NAME SOURCES x_test.cc … DEPS … [LABELS …] [TIMEOUT seconds])
+
+include(GoogleTest)
+find_package(GTest REQUIRED)
+
+function(paygate_room name)
+  cmake_parse_arguments(R "" "" "SOURCES;DEPS;PRIVATE" ${ARGN})
+  add_library(${name} STATIC ${R_SOURCES})
+  target_link_libraries(${name} PUBLIC paygate_flags ${R_DEPS} PRIVATE ${R_PRIVATE})
+endfunction()
+
+# Only interfaces: headers that others implement.
+function(paygate_interface_room name)
+  cmake_parse_arguments(R "" "" "DEPS" ${ARGN})
+  add_library(${name} INTERFACE)
+  target_link_libraries(${name} INTERFACE paygate_flags ${R_DEPS})
+endfunction()
+
+function(paygate_program name)
+  cmake_parse_arguments(R "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${R_SOURCES})
+  target_link_libraries(${name} PRIVATE paygate_flags ${R_DEPS})
+endfunction()
+
+function(paygate_tests name)
+  cmake_parse_arguments(R "" "TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
+  if(NOT R_TIMEOUT)
+    set(R_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${R_SOURCES})
+  target_link_libraries(${name} PRIVATE paygate_flags ${R_DEPS} GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE
+    PAYGATE_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}"
+    PAYGATE_LIB_DIR="${CMAKE_LIBRARY_OUTPUT_DIRECTORY}"
+    PAYGATE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
+    PROPERTIES TIMEOUT ${R_TIMEOUT} LABELS "${R_LABELS}")
+endfunction()

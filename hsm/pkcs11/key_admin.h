@@ -1,0 +1,29 @@
+// KeyAdmin over a PKCS#11 token, for the ceremony. The token is named by an RFC 7512 URI
+// ("pkcs11:token=paygate"), the module by its path, the PIN by a private file.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "base/secret_bytes.h"
+#include "hsm/key_admin.h"
+
+namespace paygate::hsm::pkcs11 {
+
+struct TokenLocation {
+  std::string module_path;  // "/usr/lib/softhsm/libsofthsm2.so"
+  std::string token_uri;    // RFC 7512: token=, serial=, manufacturer=, model=; no slot, no PIN
+  std::string pin_file;
+};
+
+// Errors: kInvalidArgument for a URI with slot or PIN in it, or one that names no or several tokens;
+// kPermissionDenied for a readable PIN file or a wrong PIN.
+base::Result<std::unique_ptr<KeyAdmin>> OpenKeyAdmin(const TokenLocation& location);
+
+// Initialises an empty slot as a token with this label, user PIN and security-officer PIN: for
+// scratch tokens of rehearsals and demos. kAlreadyExists if a token has the label.
+base::Status InitialiseToken(const std::string& module_path, const std::string& label,
+                             const base::SecretBytes& so_pin, const base::SecretBytes& pin);
+
+}  // namespace paygate::hsm::pkcs11
