@@ -1,0 +1,95 @@
+// What the store keeps of one payment (protocol.md section 6), as types that make illegal order
+// uncompilable: an Intent comes out of the store only after it is durable; a Settlement can only be
+// decided from an Intent; signed results can only be stored with a Settlement.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/money.h"
+#include "base/result.h"
+
+namespace paygate::storage {
+
+// An authorisation that passed every check, on its way to becoming durable.
+struct IntentRecord {
+  std::string payment_id;      // digest of the authorisation
+  std::string csblk_id;
+  std::string buyer_id, seller_id;
+  std::string authorisation;   // compact JWS: the proof that the buyer authorised
+  std::string reply_certificate;  // fingerprint of the Cert_PB that the receipt is encrypted to
+  base::Money amount;
+  base::UnixTime authorised_at;  // T of the authorisation
+  base::UnixTime recorded_at;
+  base::UnixTime deadline;       // the bank executes nothing later than this
+  std::string prepared_key;      // name of the day's storage key
+  std::string prepared;          // the bytes for the bank, sealed under it; dropped on settlement
+};
+
+// A durable authorisation. Only an AuthorisationStore makes one. Immutable, cheap to copy.
+class Intent {
+ public:
+  const IntentRecord& record() const { return *record_; }
+  const std::string& payment_id() const { return record_->payment_id; }
+
+ private:
+  friend class IntentMaker;
+  explicit Intent(IntentRecord r) : record_(std::make_shared<const IntentRecord>(std::move(r))) {}
+  std::shared_ptr<const IntentRecord> record_;
+};
+
+// The key to Intent's constructor, for implementations of AuthorisationStore.
+class IntentMaker {
+ protected:
+  static Intent Make(IntentRecord record) { return Intent(std::move(record)); }
+};
+
+// The bank's final word on an intent.
+struct FinalOutcome {
+  bool completed = false;
+  std::string reason;          // ISO 20022 code if not completed
+  std::string bank_reference;  // if completed
+  std::string evidence;        // the bank's signed answer, if it signs
+};
+
+class Settlement {
+ public:
+  static Settlement Decide(const Intent& intent, FinalOutcome outcome, base::UnixTime settled_at) {
+    return Settlement(intent, std::move(outcome), settled_at);
+  }
+  const Intent& intent() const { return intent_; }
+  const FinalOutcome& outcome() const { return outcome_; }
+  base::UnixTime settled_at() const { return settled_at_; }
+
+ private:
+  Settlement(const Intent& intent, FinalOutcome outcome, base::UnixTime settled_at)
+      : intent_(intent), outcome_(std::move(outcome)), settled_at_(settled_at) {}
+  Intent intent_;
+  FinalOutcome outcome_;
+  base::UnixTime settled_at_;
+};
+
+struct SignedResults {
+  std::string receipt;       // compact JWS, to the buyer
+  std::string confirmation;  // compact JWS, to the seller
+};
+
+// A message for a participant's mailbox, already encrypted.
+struct Delivery {
+  std::string recipient_id;
+  std::string jwe;
+};
+
+// Everything known about one payment.
+struct Payment {
+  Intent intent;
+  // Set once the bank's word is durable; results follow in the same batch, or later if the token
+  // was away (then they are empty until it is back).
+  std::optional<Settlement> settlement;
+  SignedResults results;
+};
+
+}  // namespace paygate::storage
