@@ -1,0 +1,90 @@
+// The gateway's configuration: one TOML file for all processes (docs/operations/configuration.md).
+// Load checks everything it can and names the key and line of what is wrong. Secrets are never in
+// the file: it names the files that hold them.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace paygate::gateway {
+
+struct KeySpec {
+  std::string label;    // CKA_LABEL in the token
+  std::string purpose;  // as paygate-token --key takes it: "jws", "certificate,crl", "decrypt"
+};
+
+struct Config {
+  std::string gateway_id;         // ID_PG
+  std::string state_directory;    // store, storage keys; private
+  std::string runtime_directory;  // sockets; private
+  std::string log_level = "info";
+
+  struct Front {
+    std::string listen_address = "127.0.0.1";
+    uint16_t port = 8443;         // 0: any; the port taken is written to runtime_directory/front.port
+    bool tls = true;              // false is allowed on loopback only
+    std::string tls_certificate, tls_key;  // PEM files: leaf then issuing CA; PKCS#8
+    uint32_t processes = 1;
+    uint32_t max_connections = 20000;
+    uint32_t max_connections_per_source = 1000;
+    uint32_t max_header_bytes = 16384;
+    std::chrono::seconds header_timeout_s{10}, body_timeout_s{10}, idle_timeout_s{120};
+    uint32_t max_in_flight = 1024;  // requests at the engine; beyond: 503
+  } front;
+
+  struct Engine {
+    uint32_t workers = 64;
+    uint32_t queue = 512;           // requests waiting for a worker; beyond: 503
+    uint32_t parked = 20000;        // long polls and payments that wait; beyond: answered at once
+    std::chrono::seconds handshake_lifetime_s{60};
+    std::chrono::seconds csblk_lifetime_s{14 * 24 * 3600};
+    std::chrono::seconds clock_skew_s{120};
+    std::chrono::seconds payment_wait_s{10};       // then 202 pending
+    std::chrono::seconds bank_deadline_s{120};     // the bank executes nothing later than this
+    std::chrono::seconds inquiry_interval_s{2};    // first; doubles up to a minute
+    std::chrono::seconds gateway_document_lifetime_s{3600};
+    std::chrono::seconds certificate_lifetime_s{2 * 365 * 24 * 3600};
+    std::vector<std::string> currencies;           // accepted; empty: all of ISO 4217
+    std::string public_url;                        // for CRL and OCSP addresses in certificates
+  } engine;
+
+  struct Certificates {  // PEM files made by the ceremony
+    std::string root, issuing_ca, gateway_signature, gateway_encryption;
+  } certificates;
+
+  struct Token {
+    std::string module, uri, pin_file;
+    uint32_t processes = 0;  // 0: one for each core
+    uint32_t sessions = 4;   // for each process
+    std::string signature_key = "gateway-signature";
+    std::string encryption_key = "gateway-encryption";
+    std::string issuing_ca_key = "issuing-ca";
+    std::string storage_key = "storage-wrapping";
+    std::chrono::milliseconds operation_deadline_ms{2000};
+    uint64_t memory_limit_mib = 512;
+    std::vector<KeySpec> Keys() const;
+  } token;
+
+  struct BankAdapter {
+    std::string name = "embedded";
+    std::string plugin;  // absolute path of the shared object
+    std::string config;  // the adapter's own file
+  } bank;
+
+  // Programs; empty: beside paygated itself.
+  struct Programs {
+    std::string front, engine, token, bank;
+  } programs;
+
+  std::string EngineSocket() const;            // runtime_directory/engine.sock
+  std::string TokenSocket(uint32_t index) const;
+  std::string BankSocket() const;
+};
+
+base::Result<Config> LoadConfig(const std::string& path);
+
+}  // namespace paygate::gateway
