@@ -68,9 +68,13 @@ struct Error {
   std::string ToString() const;
 };
 
+// A class rather than an alias, because only a class can be [[nodiscard]] (std::expected is not).
 template <typename T>
-using Result = std::expected<T, Error>;
-using Status [[nodiscard]] = std::expected<void, Error>;
+class [[nodiscard]] Result : public std::expected<T, Error> {
+ public:
+  using std::expected<T, Error>::expected;
+};
+using Status = Result<void>;
 
 inline std::unexpected<Error> Fail(ErrorCode code, std::string message) {
   return std::unexpected<Error>(Error{code, std::move(message)});

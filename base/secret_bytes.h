@@ -1,9 +1,10 @@
 // SecretBytes: the only type that holds a key, PIN, passphrase or shared secret.
 //
-// Guarantees: the memory is locked (mlock; where the limit forbids it, MlockRefused() says so once)
-// and kept out of core dumps, cleansed before it is freed, moved but never copied silently, and has
-// no printer. Equality takes the same time whatever the contents. Source: OpenSSH's sshkey shielding
-// and libsodium's guarded memory, reduced to what PKCS#11 and JOSE need.
+// Guarantees: the memory is locked (mlock; where the limit forbids it, MlockRefused() says so) and
+// kept out of core dumps, cleansed before it is freed, moved but never copied silently, and has
+// no printer. Equality takes the same time whatever the contents. Different objects may be used
+// from different threads. Source: OpenSSH's sshkey shielding and libsodium's guarded memory, reduced to
+// what PKCS#11 and JOSE need.
 #pragma once
 
 #include <cstddef>
@@ -46,6 +47,10 @@ class SecretBytes {
 
 // Overwrites memory in a way that the compiler cannot remove (OPENSSL_cleanse).
 void Cleanse(void* data, size_t size);
+
+// True if the kernel has refused to lock a secret's memory so far: it may then reach swap. A main()
+// warns of it at start-up; `ulimit -l` or LimitMEMLOCK= mends it.
+bool MlockRefused();
 
 // No core dumps, no ptrace by others (PR_SET_DUMPABLE 0, RLIMIT_CORE 0). Called first in main() of
 // every process that holds secrets.

@@ -1,9 +1,9 @@
 // KeyAdmin: makes and describes keys in a token. Linked by the ceremony tool only, never by the
 // gateway's processes.
 //
-// Guarantee: a key is generated inside the token, sensitive, never extractable, token-resident, with
-// exactly one usage; its attributes are read back and compared; it is proved by use before Generate
-// returns. An existing label is refused (kAlreadyExists): nothing is ever overwritten.
+// Guarantee: a key is generated inside the token, sensitive, never extractable, token-resident,
+// with exactly one usage; its attributes are read back and compared; it is proved by use before
+// Generate returns. An existing label is refused (kAlreadyExists): nothing is ever overwritten.
 #pragma once
 
 #include <memory>
@@ -18,7 +18,8 @@
 namespace paygate::hsm {
 
 enum class KeyType : uint8_t { kP256 = 1, kRsa2048 = 2, kRsa3072 = 3, kRsa4096 = 4, kEd25519 = 5 };
-enum class KeyUsage : uint8_t { kSign = 1, kDecrypt = 2 };  // kDecrypt: derive (EC) or decrypt (RSA)
+// kDecrypt: derive (EC) or decrypt (RSA).
+enum class KeyUsage : uint8_t { kSign = 1, kDecrypt = 2 };
 
 base::Result<KeyType> ParseKeyType(std::string_view name);  // "P-256" "RSA-2048" … "Ed25519"
 std::string_view Name(KeyType type);
@@ -33,7 +34,8 @@ struct KeyInfo {
 class KeyAdmin {
  public:
   virtual ~KeyAdmin() = default;
-  virtual base::Result<KeyInfo> Generate(const std::string& label, KeyType type, KeyUsage usage) = 0;
+  virtual base::Result<KeyInfo> Generate(const std::string& label, KeyType type,
+                                         KeyUsage usage) = 0;
   virtual base::Result<std::vector<KeyInfo>> List() = 0;
   virtual base::Result<std::unique_ptr<Signer>> SignerFor(const std::string& label) = 0;
   virtual base::Result<std::unique_ptr<Decrypter>> DecrypterFor(const std::string& label) = 0;
