@@ -1,6 +1,6 @@
 // The gateway's configuration: one TOML file for all processes (docs/operations/configuration.md).
-// Load checks everything it can and names the key and line of what is wrong. Secrets are never in
-// the file: it names the files that hold them.
+// Load checks everything it can and names the key and line of what is wrong, one problem a line of
+// the error's message. Secrets are never in the file: it names the files that hold them.
 #pragma once
 
 #include <chrono>
@@ -25,31 +25,31 @@ struct Config {
 
   struct Front {
     std::string listen_address = "127.0.0.1";
-    uint16_t port = 8443;         // 0: any; the port taken is written to runtime_directory/front.port
-    bool tls = true;              // false is allowed on loopback only
+    uint16_t port = 8443;  // 0: any; the port taken is written to runtime_directory/front.port
+    bool tls = true;       // false is allowed on loopback only
     std::string tls_certificate, tls_key;  // PEM files: leaf then issuing CA; PKCS#8
     uint32_t processes = 1;
-    uint32_t max_connections = 20000;
-    uint32_t max_connections_per_source = 1000;
+    uint32_t max_connections = 20000;            // for each process
+    uint32_t max_connections_per_source = 1000;  // for each process
     uint32_t max_header_bytes = 16384;
     std::chrono::seconds header_timeout_s{10}, body_timeout_s{10}, idle_timeout_s{120};
-    uint32_t max_in_flight = 1024;  // requests at the engine; beyond: 503
+    uint32_t max_in_flight = 1024;  // requests at the engine, for each process; beyond: 503
   } front;
 
   struct Engine {
     uint32_t workers = 64;
-    uint32_t queue = 512;           // requests waiting for a worker; beyond: 503
-    uint32_t parked = 20000;        // long polls and payments that wait; beyond: answered at once
+    uint32_t queue = 512;     // requests waiting for a worker; beyond: 503
+    uint32_t parked = 20000;  // long polls and payments that wait; beyond: answered at once
     std::chrono::seconds handshake_lifetime_s{60};
     std::chrono::seconds csblk_lifetime_s{14 * 24 * 3600};
     std::chrono::seconds clock_skew_s{120};
-    std::chrono::seconds payment_wait_s{10};       // then 202 pending
-    std::chrono::seconds bank_deadline_s{120};     // the bank executes nothing later than this
-    std::chrono::seconds inquiry_interval_s{2};    // first; doubles up to a minute
+    std::chrono::seconds payment_wait_s{10};     // then 202 pending
+    std::chrono::seconds bank_deadline_s{120};   // the bank executes nothing later than this
+    std::chrono::seconds inquiry_interval_s{2};  // first; doubles up to a minute
     std::chrono::seconds gateway_document_lifetime_s{3600};
     std::chrono::seconds certificate_lifetime_s{2 * 365 * 24 * 3600};
-    std::vector<std::string> currencies;           // accepted; empty: all of ISO 4217
-    std::string public_url;                        // for CRL and OCSP addresses in certificates
+    std::vector<std::string> currencies;  // accepted; empty: all of ISO 4217
+    std::string public_url;               // for CRL and OCSP addresses in certificates
   } engine;
 
   struct Certificates {  // PEM files made by the ceremony
@@ -67,6 +67,7 @@ struct Config {
     std::chrono::milliseconds operation_deadline_ms{2000};
     uint64_t memory_limit_mib = 512;
     std::vector<KeySpec> Keys() const;
+    uint32_t ProcessCount() const;  // `processes`, or the number of cores
   } token;
 
   struct BankAdapter {
@@ -80,11 +81,16 @@ struct Config {
     std::string front, engine, token, bank;
   } programs;
 
-  std::string EngineSocket() const;            // runtime_directory/engine.sock
+  std::string EngineSocket() const;  // runtime_directory/engine.sock
   std::string TokenSocket(uint32_t index) const;
   std::string BankSocket() const;
+  std::string FrontPortFile() const;  // runtime_directory/front.port
 };
 
 base::Result<Config> LoadConfig(const std::string& path);
+
+// That the files which the configuration names are there and can be read by this user: what
+// `paygated --check` adds to LoadConfig. One problem a line.
+base::Status CheckFiles(const Config& config);
 
 }  // namespace paygate::gateway

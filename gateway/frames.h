@@ -1,5 +1,5 @@
-// What front and engine say to each other over the engine's socket: one frame for a request, one for
-// its answer, in any order. Grammar (base/codec.h):
+// What front and engine say to each other over the engine's socket: one frame for a request, one
+// for its answer, in any order. Grammar (base/codec.h):
 //
 //   request  = u8 1, u64 id, u8 method, bytes path, bytes content_type, bytes source, bytes body
 //   response = u8 2, u64 id, u32 status, bytes content_type, u32 retry_after_s, bytes body
@@ -23,7 +23,7 @@ enum class Method : uint8_t { kGet = 1, kPost = 2, kOther = 3 };
 struct Request {
   uint64_t id = 0;
   Method method = Method::kOther;
-  std::string path;          // as sent, without query; at most kMaxPathBytes
+  std::string path;  // as sent, without query; at most kMaxPathBytes
   std::string content_type;
   std::string source;
   std::string body;
