@@ -1,6 +1,6 @@
 // Strict JSON for what strangers send (protocol.md, section 1, rule 2): UTF-8, no duplicate, unknown
-// or missing member, no fraction or exponent, nesting at most 8, nothing after the value; and
-// printing with members in the order given and no white space.
+// or missing member, no fraction or exponent, integers within int64, no U+0000, nesting at most 8,
+// nothing after the value; and printing with members in the order given and no white space.
 //
 //   ASSIGN_OR_RETURN(JsonObject o, JsonObject::Parse(text));   // a struct's one Parse function
 //   m.iss = o.TakeString("iss"); …; RETURN_IF_ERROR(o.Finish());
@@ -10,12 +10,10 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -38,6 +36,7 @@ class JsonObject {
   int64_t TakeInteger(std::string_view name);
   std::optional<int64_t> TakeOptionalInteger(std::string_view name);
   std::vector<std::string> TakeStrings(std::string_view name);  // array of strings
+  std::vector<std::vector<std::string>> TakeStringLists(std::string_view name);  // array of those
   JsonObject TakeObject(std::string_view name);    // empty and failed if missing
   std::vector<JsonObject> TakeObjects(std::string_view name);
   // The member's value as JSON text, printed anew in canonical form: for handing to another parser.
@@ -66,5 +65,10 @@ class JsonWriter {
   void Name(std::string_view name);
   std::string out_;
 };
+
+// The two places where the wire has an array of strings as the whole text: a disclosure, and the
+// chain of GET /v1/certificates. As strict as JsonObject::Parse.
+base::Result<std::vector<std::string>> ParseJsonStrings(std::string_view text);
+std::string PrintJsonStrings(const std::vector<std::string>& values);
 
 }  // namespace paygate::protocol
