@@ -2,7 +2,7 @@
 //
 // Text form (protocol.md, section 2): with f fraction digits of the currency,
 // (0|[1-9][0-9]*)(\.[0-9]{f})?, the fraction required if f > 0 and forbidden if f = 0, not zero,
-// at most 15 digits in all. ParseMoney accepts exactly that; ToString prints exactly that.
+// at most 15 digits in all. Money::Parse accepts exactly that; AmountString prints exactly that.
 #pragma once
 
 #include <compare>
@@ -23,6 +23,7 @@ class Currency {
   friend bool operator==(const Currency& a, const Currency& b) { return a.code() == b.code(); }
 
  private:
+  friend class Money;
   char code_[3] = {};
   int8_t fraction_digits_ = 0;
 };

@@ -3,8 +3,8 @@
 // Guarantees: the memory is locked (mlock; where the limit forbids it, MlockRefused() says so) and
 // kept out of core dumps, cleansed before it is freed, moved but never copied silently, and has
 // no printer. Equality takes the same time whatever the contents. Different objects may be used
-// from different threads. Source: OpenSSH's sshkey shielding and libsodium's guarded memory, reduced to
-// what PKCS#11 and JOSE need.
+// from different threads. Source: OpenSSH's sshkey shielding and libsodium's guarded memory,
+// reduced to what PKCS#11 and JOSE need.
 #pragma once
 
 #include <cstddef>

@@ -2,7 +2,7 @@
 //
 // TrySubmit never blocks: a full queue is refused (kOverloaded), a draining pool too (kDraining),
 // so that the caller can tell its client at once. Drain() refuses new work, finishes what is queued
-// and joins; the destructor drains. Thread-safe; a task may submit further tasks.
+// and joins; the destructor drains. Thread-safe; a task may submit further tasks, but not drain.
 // Source: Bitcoin Core's util/threadpool.h for the shutdown order.
 #pragma once
 
@@ -28,21 +28,26 @@ class WorkerPool {
 
   Status TrySubmit(Task task) EXCLUDES(mutex_);
   // For work that was promised already (a bank's answer, recovery): may exceed the queue's limit,
-  // and is accepted until Drain() has emptied the queue.
+  // and is accepted until Drain() has emptied the queue and the last task has ended (kDraining).
   Status SubmitPromised(Task task) EXCLUDES(mutex_);
-  void Drain() EXCLUDES(mutex_);
+  void Drain() EXCLUDES(mutex_, join_mutex_);
   size_t queued() const EXCLUDES(mutex_);
 
  private:
-  void Run();
+  void Run() EXCLUDES(mutex_);
+  bool Finished() const REQUIRES(mutex_) {
+    return draining_ && queue_.empty() && running_ == 0;
+  }
 
   const std::string name_;
   const size_t queue_limit_;
   mutable Mutex mutex_;
   CondVar work_;
   std::deque<Task> queue_ GUARDED_BY(mutex_);
+  size_t running_ GUARDED_BY(mutex_) = 0;
   bool draining_ GUARDED_BY(mutex_) = false;
-  std::vector<std::thread> threads_;
+  Mutex join_mutex_;  // one Drain() joins, others wait for it
+  std::vector<std::thread> threads_ GUARDED_BY(join_mutex_);
 };
 
 }  // namespace paygate::base
