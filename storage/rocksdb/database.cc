@@ -1,0 +1,216 @@
+#include "storage/rocksdb/database.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+#include <rocksdb/utilities/table_properties_collectors.h>
+
+#include "base/encoding.h"
+#include "base/log.h"
+
+namespace paygate::storage::rocksdb {
+
+using base::ErrorCode;
+using base::Fail;
+using base::Result;
+using base::Status;
+
+namespace {
+
+constexpr std::array<const char*, kFamilies> kFamilyNames = {
+    "intents", "prepared",      "open",  "settlements",  "csblks", "csblk_states", "tries", "sales",
+    "fates",   "registrations", "pairs", "certificates", "mail",   "boxes",        "acks",
+};
+
+// Memory: at most the cache and the write buffers, whatever is stored (index and filter blocks live
+// in the cache too).
+constexpr size_t kBlockCacheBytes = 64u << 20;
+constexpr size_t kFamilyWriteBufferBytes = 16u << 20;
+constexpr size_t kAllWriteBuffersBytes = 96u << 20;
+constexpr uint64_t kMaxWalBytes = 256u << 20;  // also bounds the time that Open needs to replay
+constexpr int kMaxOpenFiles = 512;
+constexpr double kBloomBitsPerKey = 10;  // 1 % of misses read a block for nothing
+constexpr size_t kInfoLogBytes = 4u << 20;
+constexpr size_t kInfoLogFiles = 4;
+
+const char* NameOf(Family family) { return kFamilyNames[static_cast<size_t>(family)]; }
+
+::rocksdb::DBOptions MakeDbOptions(::rocksdb::Env* env, bool create) {
+  ::rocksdb::DBOptions o;
+  o.env = env;
+  o.create_if_missing = create;
+  o.create_missing_column_families = create;
+  o.paranoid_checks = true;
+  // docs/decisions/0003: a torn tail is accepted, damage before it is not, so no recycled logs.
+  o.wal_recovery_mode = ::rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  o.recycle_log_file_num = 0;
+  o.track_and_verify_wals_in_manifest = true;
+  o.enable_pipelined_write = true;
+  o.max_bgerror_resume_count = 0;  // after an error only a restart goes on
+  o.db_write_buffer_size = kAllWriteBuffersBytes;
+  o.max_total_wal_size = kMaxWalBytes;
+  o.max_open_files = kMaxOpenFiles;
+  o.max_background_jobs = 2;
+  o.bytes_per_sync = 1u << 20;
+  o.info_log_level = ::rocksdb::InfoLogLevel::WARN_LEVEL;
+  o.max_log_file_size = kInfoLogBytes;
+  o.keep_log_file_num = kInfoLogFiles;
+  return o;
+}
+
+::rocksdb::ColumnFamilyOptions MakeFamilyOptions(
+    const std::shared_ptr<::rocksdb::Cache>& cache) {
+  ::rocksdb::BlockBasedTableOptions table;
+  table.block_cache = cache;
+  table.cache_index_and_filter_blocks = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  table.filter_policy.reset(::rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
+  table.format_version = 5;
+
+  ::rocksdb::ColumnFamilyOptions o;
+  o.table_factory.reset(::rocksdb::NewBlockBasedTableFactory(table));
+  o.write_buffer_size = kFamilyWriteBufferBytes;
+  o.compression = ::rocksdb::kLZ4Compression;
+  o.bottommost_compression = ::rocksdb::kZSTD;
+  o.level_compaction_dynamic_level_bytes = true;
+  // Rows of open, prepared, mail and acks come and go: files full of deletions are compacted soon,
+  // so that neither Open's walk nor the disk keeps what is gone.
+  o.table_properties_collector_factories.push_back(
+      ::rocksdb::NewCompactOnDeletionCollectorFactory(1024, 512));
+  return o;
+}
+
+Status Unreadable(const ::rocksdb::Status& s) {
+  return Fail(ErrorCode::kIo, "the store cannot be read: " + s.ToString());
+}
+
+std::unexpected<base::Error> OpenError(const std::string& directory, const ::rocksdb::Status& s) {
+  const std::string where = "store in " + directory + ": ";
+  if (s.ToString().find("lock") != std::string::npos && s.IsIOError()) {
+    return Fail(ErrorCode::kAlreadyExists,
+                where + "held by another process; stop that one first (" + s.ToString() + ")");
+  }
+  if (s.IsCorruption()) {
+    return Fail(ErrorCode::kIo, where + "damaged, and nothing was changed; restore it from a copy, "
+                                        "or see docs/formats/store.md, \"Damage\" (" +
+                                    s.ToString() + ")");
+  }
+  return Fail(ErrorCode::kIo, where + s.ToString());
+}
+
+}  // namespace
+
+void Batch::Put(Family family, std::string_view key, std::string_view value) {
+  // Fails only for batches over 4 GiB; Write would then fail too.
+  (void)batch_.Put(database_.Handle(family), ::rocksdb::Slice(key.data(), key.size()),
+                   ::rocksdb::Slice(value.data(), value.size()));
+}
+
+void Batch::Delete(Family family, std::string_view key) {
+  (void)batch_.Delete(database_.Handle(family), ::rocksdb::Slice(key.data(), key.size()));
+}
+
+Result<std::unique_ptr<Database>> Database::Open(::rocksdb::Env* env, const std::string& directory,
+                                                 bool create) {
+  const auto options = MakeFamilyOptions(::rocksdb::NewLRUCache(kBlockCacheBytes));
+  std::vector<::rocksdb::ColumnFamilyDescriptor> families;
+  families.emplace_back(::rocksdb::kDefaultColumnFamilyName, options);
+  for (const char* name : kFamilyNames) families.emplace_back(name, options);
+
+  std::unique_ptr<Database> database(new Database());
+  std::vector<::rocksdb::ColumnFamilyHandle*> handles;
+  ::rocksdb::DB* db = nullptr;
+  const auto s =
+      ::rocksdb::DB::Open(MakeDbOptions(env, create), directory, families, &handles, &db);
+  if (!s.ok()) return OpenError(directory, s);
+  database->db_.reset(db);
+  database->default_ = handles[0];
+  std::copy(handles.begin() + 1, handles.end(), database->handles_.begin());
+  return database;
+}
+
+Database::~Database() {
+  if (!db_) return;
+  for (auto* handle : handles_) (void)db_->DestroyColumnFamilyHandle(handle);
+  (void)db_->DestroyColumnFamilyHandle(default_);
+  (void)db_->Close();
+}
+
+Status Database::Write(Batch& batch) {
+  if (!healthy_) {
+    return Fail(ErrorCode::kStoreUnavailable,
+                "an earlier write failed: the store takes no more until restart");
+  }
+  ::rocksdb::WriteOptions options;
+  options.sync = true;
+  const auto s = db_->Write(options, &batch.batch_);
+  if (s.ok()) return {};
+  if (healthy_.exchange(false)) {
+    base::LogAlarm("store.write_failed", {{"error", s.ToString()},
+                                          {"do", "mend the disk, then restart the engine"}});
+  }
+  return Fail(ErrorCode::kStoreUnavailable,
+              "a write failed: the store takes no more until restart: " + s.ToString());
+}
+
+Result<Database::Value> Database::Get(Family family, std::string_view key) const {
+  std::string value;
+  const auto s = db_->Get(::rocksdb::ReadOptions(), Handle(family),
+                          ::rocksdb::Slice(key.data(), key.size()), &value);
+  if (s.IsNotFound()) return Value();
+  if (!s.ok()) return std::unexpected(Unreadable(s).error());
+  return Value(std::move(value));
+}
+
+Result<std::vector<Database::Value>> Database::GetMany(std::initializer_list<Key> keys) const {
+  std::vector<::rocksdb::ColumnFamilyHandle*> handles;
+  std::vector<::rocksdb::Slice> slices;
+  for (const Key& key : keys) {
+    handles.push_back(Handle(key.family));
+    slices.emplace_back(key.key);
+  }
+  std::vector<std::string> found;
+  const auto statuses = db_->MultiGet(::rocksdb::ReadOptions(), handles, slices, &found);
+  std::vector<Value> values(found.size());
+  for (size_t i = 0; i < found.size(); ++i) {
+    if (statuses[i].IsNotFound()) continue;
+    RETURN_IF_ERROR(statuses[i].ok() ? Status() : Unreadable(statuses[i]));
+    values[i] = std::move(found[i]);
+  }
+  return values;
+}
+
+Status Database::ForEach(Family family, std::string_view prefix, std::string_view first,
+                         const Visitor& visit) const {
+  const std::unique_ptr<::rocksdb::Iterator> it(
+      db_->NewIterator(::rocksdb::ReadOptions(), Handle(family)));
+  for (it->Seek(::rocksdb::Slice(first.data(), first.size())); it->Valid(); it->Next()) {
+    const std::string_view key = it->key().ToStringView();
+    if (!key.starts_with(prefix)) break;
+    ASSIGN_OR_RETURN(const bool more, visit(key, it->value().ToStringView()));
+    if (!more) break;
+  }
+  if (!it->status().ok()) return Unreadable(it->status());
+  return {};
+}
+
+Result<Database::Value> Database::LastKey(Family family, std::string_view prefix) const {
+  const std::unique_ptr<::rocksdb::Iterator> it(
+      db_->NewIterator(::rocksdb::ReadOptions(), Handle(family)));
+  // Longer than the rest of any key that we make, and greater.
+  const std::string beyond = std::string(prefix) + std::string(16, '\xff');
+  it->SeekForPrev(beyond);
+  if (!it->status().ok()) return std::unexpected(Unreadable(it->status()).error());
+  if (!it->Valid() || !it->key().starts_with(::rocksdb::Slice(prefix.data(), prefix.size()))) {
+    return Value();
+  }
+  return Value(it->key().ToString());
+}
+
+std::unexpected<base::Error> Database::Damaged(Family family, std::string_view key,
+                                               const base::Error& why) {
+  return Fail(ErrorCode::kIo, std::string("the store's record ") + NameOf(family) + "/" +
+                                  base::HexEncode(key) + " (hex) is damaged: " + why.message);
+}
+
+}  // namespace paygate::storage::rocksdb

@@ -1,0 +1,41 @@
+// Registrations and the register of participants' certificates (protocol.md sections 3 and 4).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/rocksdb/database.h"
+#include "storage/rocksdb/key_locks.h"
+#include "storage/rocksdb/records.h"
+#include "storage/store.h"
+
+namespace paygate::storage::rocksdb {
+
+class Participants final : public Registrations, public CertificateRegister {
+ public:
+  Participants(Database& database, KeyLocks& locks) : database_(database), locks_(locks) {}
+
+  base::Result<std::string> Begin(std::string_view request_digest,
+                                  std::string_view proposed_participant_id) override;
+  base::Result<Registration> Complete(Registration registration) override;
+  base::Result<std::optional<Registration>> Find(std::string_view request_digest) const override;
+
+  base::Result<std::optional<RegisteredCertificates>> FindByFingerprint(
+      std::string_view fingerprint) const override;
+  base::Result<std::vector<RegisteredCertificates>> FindByParticipant(
+      std::string_view participant_id) const override;
+  base::Status Revoke(std::string_view participant_id, RevocationReason reason,
+                      base::UnixTime at) override;
+
+ private:
+  base::Result<std::optional<RegisteredCertificates>> FindPair(const PairReference& which) const;
+  // All pairs, oldest first: their numbers are 0, 1, 2 …
+  base::Result<std::vector<RegisteredCertificates>> Pairs(std::string_view participant_id) const;
+  base::Status AddRegistration(const Registration& registration, uint32_t pair);
+
+  Database& database_;
+  KeyLocks& locks_;
+};
+
+}  // namespace paygate::storage::rocksdb

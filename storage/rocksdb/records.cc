@@ -1,0 +1,360 @@
+// The store on disk, version 1. docs/formats/store.md explains what this grammar states.
+//
+//   key parts    id       1 to 128 bytes as they are        part   u8 length, id
+//                be32/64  big-endian, so that keys sort as numbers; be64 times are seconds since
+//                         1970, never negative
+//   value        version (u8 = 1), then fields:  bytes | u8 | u32 | u64 | i64  of base/codec.h
+//                time  i64 seconds since 1970
+//
+//   family         key                            value after the version byte
+//   intents        payment_id                     csblk_id buyer_id seller_id authorisation
+//                                                 reply_certificate: bytes, minor_units: i64,
+//                                                 currency: bytes, authorised_at recorded_at
+//                                                 deadline: time, prepared_key: bytes
+//   prepared       payment_id                     sealed bytes for the bank; gone once settled
+//   open           be64 recorded_at, payment_id   prepared_key: bytes, empty once the outcome is
+//                                                 known; the row is gone once results are stored
+//   settlements    payment_id                     completed: u8 0|1, reason bank_reference
+//                                                 evidence: bytes, settled_at: time,
+//                                                 receipt confirmation: bytes, both or neither empty
+//   csblks         csblk_id                       confirmation_digest seller_id nonce jws
+//                                                 reply_certificate: bytes, issued_at expires_at: time
+//   csblk_states   csblk_id                       state: u8 0 payable 1 in flight 2 paid 3 cancelled,
+//                                                 payment_id buyer_id: bytes, empty unless 1 or 2
+//   tries          part csblk_id, buyer_id        failed payments: u64
+//   sales          part seller_id, nonce          csblk_id: bytes
+//   fates          digest of a message            kind: u8 FateKind, reference: bytes, at: time
+//   registrations  request digest                 participant_id: bytes, pair: u32,
+//                                                 registered_jws: bytes, registered_at: time
+//   pairs          part participant_id, be32 pair signature_certificate encryption_certificate: bytes
+//                                                 (DER), revoked: u8 RevocationReason, at: time
+//   certificates   x5t#S256                       participant_id: bytes, pair: u32
+//   mail           part participant_id, be64 n    jwe: bytes
+//   boxes          participant_id                 acknowledged cursor: u64
+//   acks           be64 at, part participant_id,  cursor acknowledged before (exclusive start of the
+//                  be64 cursor                    range that awaits deletion): u64
+#include "storage/rocksdb/records.h"
+
+#include <algorithm>
+
+#include "base/codec.h"
+
+namespace paygate::storage::rocksdb {
+
+using base::Decoder;
+using base::Encoder;
+using base::ErrorCode;
+using base::Fail;
+using base::FromNumericDate;
+using base::Result;
+using base::Status;
+using base::ToNumericDate;
+using base::UnixTime;
+
+namespace {
+
+constexpr uint8_t kMaxState = static_cast<uint8_t>(CsblkState::kCancelled);
+constexpr uint8_t kMaxReason = static_cast<uint8_t>(RevocationReason::kSuperseded);
+constexpr uint8_t kMaxFate = static_cast<uint8_t>(FateKind::kRegistered);
+
+std::string BigEndian(uint64_t n, int bytes) {
+  std::string out;
+  for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8) {
+    out.push_back(static_cast<char>(n >> shift & 0xff));
+  }
+  return out;
+}
+
+uint64_t FromBigEndian(std::string_view bytes) {
+  uint64_t n = 0;
+  for (char c : bytes) n = n << 8 | static_cast<uint8_t>(c);
+  return n;
+}
+
+std::string TimeKey(UnixTime t) {
+  return BigEndian(static_cast<uint64_t>(std::max<int64_t>(0, ToNumericDate(t))), 8);
+}
+
+std::string Part(std::string_view id) {
+  return std::string(1, static_cast<char>(id.size())) + std::string(id);
+}
+
+Encoder Begin() {
+  Encoder e;
+  e.U8(kRecordVersion);
+  return e;
+}
+
+// A value's fields, after its version byte has been checked.
+class Fields : public Decoder {
+ public:
+  explicit Fields(std::string_view value) : Decoder(value), version_(U8()) {}
+  std::string String() { return std::string(Bytes()); }
+  UnixTime Time() { return FromNumericDate(I64()); }
+  // One of 0…max.
+  uint8_t Choice(uint8_t max) {
+    const uint8_t v = U8();
+    if (v > max) bad_choice_ = true;
+    return v;
+  }
+  Status Done() const {
+    if (ok() && version_ != kRecordVersion) {
+      return Fail(ErrorCode::kMalformed, "record version " + std::to_string(version_) +
+                                             ", this program reads " +
+                                             std::to_string(kRecordVersion));
+    }
+    if (bad_choice_) return Fail(ErrorCode::kMalformed, "a field has a value outside its range");
+    return Finish();
+  }
+
+ private:
+  const uint8_t version_;
+  bool bad_choice_ = false;
+};
+
+std::unexpected<base::Error> BadKey() { return Fail(ErrorCode::kMalformed, "malformed key"); }
+
+}  // namespace
+
+Status CheckId(std::string_view id) {
+  if (id.empty() || id.size() > kMaxIdBytes) {
+    return Fail(ErrorCode::kMalformed, "an identifier has " + std::to_string(id.size()) +
+                                           " bytes; 1 to " + std::to_string(kMaxIdBytes) +
+                                           " are allowed");
+  }
+  return {};
+}
+
+std::string PairOfIds(std::string_view first, std::string_view second) {
+  return Part(first) + std::string(second);
+}
+std::string OpenKey(UnixTime recorded_at, std::string_view payment_id) {
+  return TimeKey(recorded_at) + std::string(payment_id);
+}
+std::string ParticipantPrefix(std::string_view participant_id) { return Part(participant_id); }
+std::string PairKey(std::string_view participant_id, uint32_t number) {
+  return Part(participant_id) + BigEndian(number, 4);
+}
+std::string MailKey(std::string_view participant_id, uint64_t cursor) {
+  return Part(participant_id) + BigEndian(cursor, 8);
+}
+std::string AckKey(UnixTime at, std::string_view participant_id, uint64_t cursor) {
+  return TimeKey(at) + Part(participant_id) + BigEndian(cursor, 8);
+}
+
+Result<OpenEntry> ParseOpenKey(std::string_view key) {
+  if (key.size() <= 8) return BadKey();
+  return OpenEntry{FromNumericDate(static_cast<int64_t>(FromBigEndian(key.substr(0, 8)))),
+                   std::string(key.substr(8))};
+}
+
+Result<AckEntry> ParseAckKey(std::string_view key) {
+  if (key.size() < 9) return BadKey();
+  const size_t length = static_cast<uint8_t>(key[8]);
+  if (key.size() != 8 + 1 + length + 8) return BadKey();
+  return AckEntry{FromNumericDate(static_cast<int64_t>(FromBigEndian(key.substr(0, 8)))),
+                  std::string(key.substr(9, length)), FromBigEndian(key.substr(9 + length))};
+}
+
+Result<uint64_t> ParseMailCursor(std::string_view key) {
+  if (key.empty() || key.size() != 1u + static_cast<uint8_t>(key[0]) + 8) return BadKey();
+  return FromBigEndian(key.substr(key.size() - 8));
+}
+
+std::string EncodeIntent(const IntentRecord& r) {
+  return Begin()
+      .Bytes(r.csblk_id)
+      .Bytes(r.buyer_id)
+      .Bytes(r.seller_id)
+      .Bytes(r.authorisation)
+      .Bytes(r.reply_certificate)
+      .I64(r.amount.minor_units())
+      .Bytes(r.amount.currency().code())
+      .I64(ToNumericDate(r.authorised_at))
+      .I64(ToNumericDate(r.recorded_at))
+      .I64(ToNumericDate(r.deadline))
+      .Bytes(r.prepared_key)
+      .Take();
+}
+
+Result<IntentRecord> DecodeIntent(std::string_view payment_id, std::string_view value) {
+  Fields f(value);
+  std::string csblk_id = f.String(), buyer_id = f.String(), seller_id = f.String();
+  std::string authorisation = f.String(), reply_certificate = f.String();
+  const int64_t minor_units = f.I64();
+  const std::string currency_code = f.String();
+  const UnixTime authorised_at = f.Time(), recorded_at = f.Time(), deadline = f.Time();
+  std::string prepared_key = f.String();
+  RETURN_IF_ERROR(f.Done());
+  ASSIGN_OR_RETURN(const base::Currency currency, base::Currency::Parse(currency_code));
+  ASSIGN_OR_RETURN(const base::Money amount, base::Money::Of(minor_units, currency));
+  return IntentRecord{.payment_id = std::string(payment_id),
+                      .csblk_id = std::move(csblk_id),
+                      .buyer_id = std::move(buyer_id),
+                      .seller_id = std::move(seller_id),
+                      .authorisation = std::move(authorisation),
+                      .reply_certificate = std::move(reply_certificate),
+                      .amount = amount,
+                      .authorised_at = authorised_at,
+                      .recorded_at = recorded_at,
+                      .deadline = deadline,
+                      .prepared_key = std::move(prepared_key),
+                      .prepared = {}};
+}
+
+std::string EncodeSettlement(const SettlementRecord& r) {
+  return Begin()
+      .U8(r.outcome.completed)
+      .Bytes(r.outcome.reason)
+      .Bytes(r.outcome.bank_reference)
+      .Bytes(r.outcome.evidence)
+      .I64(ToNumericDate(r.settled_at))
+      .Bytes(r.results.receipt)
+      .Bytes(r.results.confirmation)
+      .Take();
+}
+
+Result<SettlementRecord> DecodeSettlement(std::string_view value) {
+  Fields f(value);
+  SettlementRecord r;
+  r.outcome.completed = f.Choice(1) == 1;
+  r.outcome.reason = f.String();
+  r.outcome.bank_reference = f.String();
+  r.outcome.evidence = f.String();
+  r.settled_at = f.Time();
+  r.results.receipt = f.String();
+  r.results.confirmation = f.String();
+  RETURN_IF_ERROR(f.Done());
+  if (r.results.receipt.empty() != r.results.confirmation.empty()) {
+    return Fail(ErrorCode::kMalformed, "a settlement has one of its two results");
+  }
+  return r;
+}
+
+std::string EncodeFate(const Fate& fate) {
+  return Begin()
+      .U8(static_cast<uint8_t>(fate.kind))
+      .Bytes(fate.reference)
+      .I64(ToNumericDate(fate.at))
+      .Take();
+}
+
+Result<Fate> DecodeFate(std::string_view value) {
+  Fields f(value);
+  const uint8_t kind = f.Choice(kMaxFate);
+  Fate fate{static_cast<FateKind>(kind), f.String(), f.Time()};
+  RETURN_IF_ERROR(f.Done());
+  if (kind == 0) return Fail(ErrorCode::kMalformed, "a fate of no kind");
+  return fate;
+}
+
+std::string EncodeCsblk(const CsblkRecord& r) {
+  return Begin()
+      .Bytes(r.confirmation_digest)
+      .Bytes(r.seller_id)
+      .Bytes(r.nonce)
+      .Bytes(r.jws)
+      .Bytes(r.reply_certificate)
+      .I64(ToNumericDate(r.issued_at))
+      .I64(ToNumericDate(r.expires_at))
+      .Take();
+}
+
+Result<CsblkRecord> DecodeCsblk(std::string_view csblk_id, std::string_view value) {
+  Fields f(value);
+  CsblkRecord r;
+  r.csblk_id = csblk_id;
+  r.confirmation_digest = f.String();
+  r.seller_id = f.String();
+  r.nonce = f.String();
+  r.jws = f.String();
+  r.reply_certificate = f.String();
+  r.issued_at = f.Time();
+  r.expires_at = f.Time();
+  RETURN_IF_ERROR(f.Done());
+  return r;
+}
+
+std::string EncodeCsblkStatus(const CsblkStatus& s) {
+  return Begin().U8(static_cast<uint8_t>(s.state)).Bytes(s.payment_id).Bytes(s.buyer_id).Take();
+}
+
+Result<CsblkStatus> DecodeCsblkStatus(std::string_view value) {
+  Fields f(value);
+  CsblkStatus s{static_cast<CsblkState>(f.Choice(kMaxState)), f.String(), f.String()};
+  RETURN_IF_ERROR(f.Done());
+  const bool names_payment = s.state == CsblkState::kInFlight || s.state == CsblkState::kPaid;
+  if (s.payment_id.empty() == names_payment || s.buyer_id.empty() == names_payment) {
+    return Fail(ErrorCode::kMalformed, "a CSBLK's state and its payment do not fit");
+  }
+  return s;
+}
+
+std::string EncodeRegistration(const RegistrationRecord& r) {
+  return Begin()
+      .Bytes(r.participant_id)
+      .U32(r.pair)
+      .Bytes(r.registered_jws)
+      .I64(ToNumericDate(r.registered_at))
+      .Take();
+}
+
+Result<RegistrationRecord> DecodeRegistration(std::string_view value) {
+  Fields f(value);
+  RegistrationRecord r{f.String(), f.U32(), f.String(), f.Time()};
+  RETURN_IF_ERROR(f.Done());
+  return r;
+}
+
+std::string EncodePair(const RegisteredCertificates& pair) {
+  return Begin()
+      .Bytes(pair.signature_certificate)
+      .Bytes(pair.encryption_certificate)
+      .U8(static_cast<uint8_t>(pair.revoked))
+      .I64(ToNumericDate(pair.revoked_at))
+      .Take();
+}
+
+Result<RegisteredCertificates> DecodePair(std::string_view participant_id,
+                                          std::string_view value) {
+  Fields f(value);
+  RegisteredCertificates pair;
+  pair.participant_id = participant_id;
+  pair.signature_certificate = f.String();
+  pair.encryption_certificate = f.String();
+  pair.revoked = static_cast<RevocationReason>(f.Choice(kMaxReason));
+  pair.revoked_at = f.Time();
+  RETURN_IF_ERROR(f.Done());
+  return pair;
+}
+
+std::string EncodePairReference(const PairReference& r) {
+  return Begin().Bytes(r.participant_id).U32(r.pair).Take();
+}
+
+Result<PairReference> DecodePairReference(std::string_view value) {
+  Fields f(value);
+  PairReference r{f.String(), f.U32()};
+  RETURN_IF_ERROR(f.Done());
+  return r;
+}
+
+std::string EncodeBytes(std::string_view bytes) { return Begin().Bytes(bytes).Take(); }
+
+Result<std::string> DecodeBytes(std::string_view value) {
+  Fields f(value);
+  std::string bytes = f.String();
+  RETURN_IF_ERROR(f.Done());
+  return bytes;
+}
+
+std::string EncodeNumber(uint64_t number) { return Begin().U64(number).Take(); }
+
+Result<uint64_t> DecodeNumber(std::string_view value) {
+  Fields f(value);
+  const uint64_t number = f.U64();
+  RETURN_IF_ERROR(f.Done());
+  return number;
+}
+
+}  // namespace paygate::storage::rocksdb

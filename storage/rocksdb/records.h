@@ -1,0 +1,102 @@
+// The keys and values of the store, as pure functions: no I/O, no RocksDB, no state. Decoders take
+// any bytes and answer kMalformed for what no encoder printed. Grammar: top of records.cc.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "storage/payment.h"
+#include "storage/store.h"
+
+namespace paygate::storage::rocksdb {
+
+constexpr uint8_t kRecordVersion = 1;
+constexpr size_t kMaxIdBytes = 128;  // IDs, digests, nonces, fingerprints, names of storage keys
+
+// An identifier that may become (part of) a key: 1 to kMaxIdBytes bytes. kMalformed otherwise.
+base::Status CheckId(std::string_view id);
+
+// ---- Keys (single IDs are their own keys) ----
+
+std::string PairOfIds(std::string_view first, std::string_view second);  // sales, tries
+std::string OpenKey(base::UnixTime recorded_at, std::string_view payment_id);
+std::string ParticipantPrefix(std::string_view participant_id);
+std::string PairKey(std::string_view participant_id, uint32_t number);
+std::string MailKey(std::string_view participant_id, uint64_t cursor);
+std::string AckKey(base::UnixTime at, std::string_view participant_id, uint64_t cursor);
+
+struct OpenEntry {
+  base::UnixTime recorded_at;
+  std::string payment_id;
+};
+struct AckEntry {
+  base::UnixTime at;
+  std::string participant_id;
+  uint64_t cursor = 0;
+};
+base::Result<OpenEntry> ParseOpenKey(std::string_view key);
+base::Result<AckEntry> ParseAckKey(std::string_view key);
+base::Result<uint64_t> ParseMailCursor(std::string_view key);
+
+// ---- Values ----
+
+enum class FateKind : uint8_t {
+  kRecorded = 1,    // reference: the CSBLK that the authorisation pays
+  kRefused = 2,     // reference: the signed refusal
+  kIssued = 3,      // reference: the CSBLK that was issued for the confirmation
+  kBegun = 4,       // reference: the participant ID that stands for the registration
+  kRegistered = 5,  // the same
+};
+// What became of a participant's message.
+struct Fate {
+  FateKind kind = FateKind::kRecorded;
+  std::string reference;
+  base::UnixTime at{};
+};
+struct CsblkStatus {
+  CsblkState state = CsblkState::kPayable;
+  std::string payment_id, buyer_id;  // kPaid, kInFlight
+};
+struct SettlementRecord {
+  FinalOutcome outcome;
+  base::UnixTime settled_at{};
+  SignedResults results;  // both empty while the token is away
+};
+struct RegistrationRecord {
+  std::string participant_id;
+  uint32_t pair = 0;
+  std::string registered_jws;
+  base::UnixTime registered_at{};
+};
+struct PairReference {
+  std::string participant_id;
+  uint32_t pair = 0;
+};
+
+std::string EncodeIntent(const IntentRecord& intent);  // all but payment_id and prepared
+base::Result<IntentRecord> DecodeIntent(std::string_view payment_id, std::string_view value);
+std::string EncodeSettlement(const SettlementRecord& settlement);
+base::Result<SettlementRecord> DecodeSettlement(std::string_view value);
+std::string EncodeFate(const Fate& fate);
+base::Result<Fate> DecodeFate(std::string_view value);
+std::string EncodeCsblk(const CsblkRecord& record);  // all but csblk_id
+base::Result<CsblkRecord> DecodeCsblk(std::string_view csblk_id, std::string_view value);
+std::string EncodeCsblkStatus(const CsblkStatus& status);
+base::Result<CsblkStatus> DecodeCsblkStatus(std::string_view value);
+std::string EncodeRegistration(const RegistrationRecord& registration);
+base::Result<RegistrationRecord> DecodeRegistration(std::string_view value);
+std::string EncodePair(const RegisteredCertificates& pair);  // all but participant_id
+base::Result<RegisteredCertificates> DecodePair(std::string_view participant_id,
+                                                std::string_view value);
+std::string EncodePairReference(const PairReference& reference);
+base::Result<PairReference> DecodePairReference(std::string_view value);
+// Values of one byte string (prepared, open, sales, mail) and of one number (tries, boxes, acks).
+std::string EncodeBytes(std::string_view bytes);
+base::Result<std::string> DecodeBytes(std::string_view value);
+std::string EncodeNumber(uint64_t number);
+base::Result<uint64_t> DecodeNumber(std::string_view value);
+
+}  // namespace paygate::storage::rocksdb

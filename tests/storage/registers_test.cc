@@ -1,0 +1,201 @@
+#include <atomic>
+#include <barrier>
+#include <thread>
+
+#include "base/crypto.h"
+#include "tests/storage/fixture.h"
+
+namespace paygate::storage {
+namespace {
+
+using base::ErrorCode;
+
+class CsblkRegisterTest : public StoreTest {};
+
+TEST_F(CsblkRegisterTest, GivesTheRecordAsFirstIssuedToTheSameConfirmation) {
+  const CsblkRecord first = MakeCsblk("sale");
+  ASSERT_TRUE(store_->csblks().Issue(first));
+  Reopen();
+  CsblkRecord second = MakeCsblk("sale again");
+  second.confirmation_digest = first.confirmation_digest;
+  EXPECT_EQ(store_->csblks().Issue(second).value().csblk_id, "sale");
+  EXPECT_FALSE(store_->csblks().Find("sale again").value());
+
+  const CsblkRecord r = store_->csblks().FindByConfirmation(first.confirmation_digest).value().value();
+  EXPECT_EQ(r.csblk_id, first.csblk_id);
+  EXPECT_EQ(r.confirmation_digest, first.confirmation_digest);
+  EXPECT_EQ(r.seller_id, first.seller_id);
+  EXPECT_EQ(r.nonce, first.nonce);
+  EXPECT_EQ(r.jws, first.jws);
+  EXPECT_EQ(r.reply_certificate, first.reply_certificate);
+  EXPECT_EQ(r.issued_at, first.issued_at);
+  EXPECT_EQ(r.expires_at, first.expires_at);
+  EXPECT_FALSE(store_->csblks().FindByConfirmation("unknown").value());
+}
+
+TEST_F(CsblkRegisterTest, RefusesASecondSaleUnderOneNonce) {
+  Issue("sale");
+  CsblkRecord second = MakeCsblk("other");
+  second.nonce = "nonce of sale";
+  EXPECT_EQ(CodeOf(store_->csblks().Issue(second)), ErrorCode::kDuplicateSale);
+  second.seller_id = "another seller";
+  EXPECT_TRUE(store_->csblks().Issue(second));
+}
+
+TEST_F(CsblkRegisterTest, IssuesNothingForARefusedConfirmation) {
+  ASSERT_TRUE(store_->refusals().Record("confirmation of sale", "jws", At(0)));
+  EXPECT_EQ(CodeOf(store_->csblks().Issue(MakeCsblk("sale"))), ErrorCode::kAlreadyExists);
+  EXPECT_FALSE(store_->csblks().Find("sale").value());
+}
+
+TEST_F(CsblkRegisterTest, RefusesIdentifiersThatAreEmptyOrTooLong) {
+  CsblkRecord r = MakeCsblk("sale");
+  r.nonce = "";
+  EXPECT_EQ(CodeOf(store_->csblks().Issue(r)), ErrorCode::kMalformed);
+  r.nonce = std::string(129, 'n');
+  EXPECT_EQ(CodeOf(store_->csblks().Issue(r)), ErrorCode::kMalformed);
+}
+
+TEST_F(CsblkRegisterTest, LetsOnlyTheSellerCancelAndOnlyWhatIsPayable) {
+  Issue("sale");
+  EXPECT_EQ(CodeOf(store_->csblks().Cancel("unknown", "seller")), ErrorCode::kNotFound);
+  EXPECT_EQ(CodeOf(store_->csblks().Cancel("sale", "another")), ErrorCode::kNotYours);
+  const Intent intent = Recorded(MakeIntent("payment", "sale"));
+  EXPECT_EQ(CodeOf(store_->csblks().Cancel("sale", "seller")), ErrorCode::kInFlight);
+  ASSERT_TRUE(Settle(Completed(intent)));
+  EXPECT_EQ(CodeOf(store_->csblks().Cancel("sale", "seller")), ErrorCode::kAlreadyPaid);
+  Issue("unsold");
+  EXPECT_TRUE(store_->csblks().Cancel("unsold", "seller"));
+  EXPECT_TRUE(store_->csblks().Cancel("unsold", "seller"));
+  EXPECT_EQ(StateOf("unsold"), CsblkState::kCancelled);
+}
+
+TEST_F(CsblkRegisterTest, CancellationAndPaymentExcludeEachOther) {
+  for (int i = 0; i < 50; ++i) {
+    const std::string sale = "sale " + std::to_string(i);
+    Issue(sale);
+    bool cancelled = false, recorded = false;
+    std::barrier start(2);
+    {
+      std::jthread a([&] {
+        start.arrive_and_wait();
+        cancelled = store_->csblks().Cancel(sale, "seller").has_value();
+      });
+      std::jthread b([&] {
+        start.arrive_and_wait();
+        recorded = Record(MakeIntent("payment of " + sale, sale)) == RecordVerdict::kRecorded;
+      });
+    }
+    ASSERT_NE(cancelled, recorded);
+  }
+}
+
+Registration MakeRegistration(const std::string& digest, const std::string& id) {
+  return {digest, id, "Cert_V of " + digest, "Cert_P of " + digest, "jws of " + digest, At(7)};
+}
+
+class RegistrationsTest : public StoreTest {};
+
+TEST_F(RegistrationsTest, FixTheIdBeforeTheBankHearsOfIt) {
+  EXPECT_EQ(store_->registrations().Begin("request", "first").value(), "first");
+  Reopen();
+  EXPECT_EQ(store_->registrations().Begin("request", "second").value(), "first");
+  EXPECT_FALSE(store_->registrations().Find("request").value());
+  EXPECT_EQ(CodeOf(store_->registrations().Complete(MakeRegistration("request", "second"))),
+            ErrorCode::kInvalidArgument);
+}
+
+TEST_F(RegistrationsTest, TheFirstCompletedOneStands) {
+  ASSERT_TRUE(store_->registrations().Begin("request", "id"));
+  const Registration first = MakeRegistration("request", "id");
+  ASSERT_TRUE(store_->registrations().Complete(first));
+  Reopen();
+  Registration second = first;
+  second.registered_jws = "another";
+  second.signature_certificate = "another";
+  EXPECT_EQ(store_->registrations().Complete(second).value().registered_jws, "jws of request");
+  const Registration found = store_->registrations().Find("request").value().value();
+  EXPECT_EQ(found.request_digest, first.request_digest);
+  EXPECT_EQ(found.participant_id, first.participant_id);
+  EXPECT_EQ(found.signature_certificate, first.signature_certificate);
+  EXPECT_EQ(found.encryption_certificate, first.encryption_certificate);
+  EXPECT_EQ(found.registered_jws, first.registered_jws);
+  EXPECT_EQ(found.registered_at, first.registered_at);
+  EXPECT_EQ(store_->registrations().Begin("request", "other").value(), "id");
+  EXPECT_EQ(CodeOf(store_->refusals().Record("request", "jws", At(0))), ErrorCode::kAlreadyExists);
+}
+
+TEST_F(RegistrationsTest, ThatTheBankRefusedStayRefused) {
+  ASSERT_TRUE(store_->registrations().Begin("request", "id"));
+  ASSERT_TRUE(store_->refusals().Record("request", "refusal", At(0)));
+  EXPECT_EQ(CodeOf(store_->registrations().Begin("request", "id")), ErrorCode::kAlreadyExists);
+  EXPECT_EQ(CodeOf(store_->registrations().Complete(MakeRegistration("request", "id"))),
+            ErrorCode::kAlreadyExists);
+  EXPECT_EQ(store_->refusals().Find("request").value(), "refusal");
+}
+
+TEST_F(RegistrationsTest, CompletedByManyAtOnceMakeOnePair) {
+  constexpr int kThreads = 8;
+  ASSERT_TRUE(store_->registrations().Begin("request", "id"));
+  std::barrier start(kThreads);
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < kThreads; ++i) {
+      threads.emplace_back([&, i] {
+        Registration r = MakeRegistration("request", "id");
+        r.signature_certificate += std::to_string(i);
+        start.arrive_and_wait();
+        ASSERT_TRUE(store_->registrations().Complete(r));
+      });
+    }
+  }
+  EXPECT_EQ(store_->certificates().FindByParticipant("id").value().size(), 1u);
+}
+
+class CertificateRegisterTest : public StoreTest {};
+
+TEST_F(CertificateRegisterTest, FindsAPairByEitherFingerprintAndAllPairsNewestFirst) {
+  ASSERT_TRUE(store_->registrations().Complete(MakeRegistration("r1", "id")));
+  ASSERT_TRUE(store_->registrations().Complete(MakeRegistration("r2", "id")));
+  Reopen();
+  for (const char* certificate : {"Cert_V of r1", "Cert_P of r1"}) {
+    const auto found = store_->certificates()
+                           .FindByFingerprint(base::Sha256Base64Url(certificate)).value().value();
+    EXPECT_EQ(found.participant_id, "id");
+    EXPECT_EQ(found.signature_certificate, "Cert_V of r1");
+    EXPECT_EQ(found.encryption_certificate, "Cert_P of r1");
+    EXPECT_EQ(found.revoked, RevocationReason::kNone);
+  }
+  const auto pairs = store_->certificates().FindByParticipant("id").value();
+  ASSERT_EQ(pairs.size(), 2u);
+  EXPECT_EQ(pairs[0].signature_certificate, "Cert_V of r2");
+  EXPECT_TRUE(store_->certificates().FindByParticipant("i").value().empty());
+  EXPECT_TRUE(store_->certificates().FindByParticipant("").value().empty());
+  EXPECT_FALSE(store_->certificates().FindByFingerprint("unknown").value());
+}
+
+TEST_F(CertificateRegisterTest, NeverGivesARegisteredCertificateToAnotherParticipant) {
+  ASSERT_TRUE(store_->registrations().Complete(MakeRegistration("r1", "id")));
+  Registration thief = MakeRegistration("r2", "thief");
+  thief.encryption_certificate = "Cert_P of r1";
+  EXPECT_EQ(CodeOf(store_->registrations().Complete(thief)), ErrorCode::kAlreadyExists);
+  EXPECT_TRUE(store_->certificates().FindByParticipant("thief").value().empty());
+}
+
+TEST_F(CertificateRegisterTest, KeepsTheFirstRevocation) {
+  auto& certificates = store_->certificates();
+  EXPECT_EQ(CodeOf(certificates.Revoke("id", RevocationReason::kKeyCompromise, At(1))),
+            ErrorCode::kNotFound);
+  ASSERT_TRUE(store_->registrations().Complete(MakeRegistration("r1", "id")));
+  EXPECT_EQ(CodeOf(certificates.Revoke("id", RevocationReason::kNone, At(1))),
+            ErrorCode::kInvalidArgument);
+  ASSERT_TRUE(certificates.Revoke("id", RevocationReason::kKeyCompromise, At(1)));
+  ASSERT_TRUE(certificates.Revoke("id", RevocationReason::kSuperseded, At(2)));
+  Reopen();
+  const auto pair = store_->certificates().FindByParticipant("id").value().at(0);
+  EXPECT_EQ(pair.revoked, RevocationReason::kKeyCompromise);
+  EXPECT_EQ(pair.revoked_at, At(1));
+}
+
+}  // namespace
+}  // namespace paygate::storage
