@@ -1,0 +1,52 @@
+#include "protocol/der.h"
+
+#include <cstdio>
+
+#include "protocol/openssl.h"
+
+namespace paygate::protocol::der {
+
+std::string Tlv(uint8_t tag, std::string_view contents) {
+  std::string out(1, static_cast<char>(tag));
+  if (contents.size() < 0x80) {
+    out.push_back(static_cast<char>(contents.size()));
+  } else {
+    std::string length;
+    for (size_t n = contents.size(); n > 0; n >>= 8) length.insert(0, 1, static_cast<char>(n));
+    out.push_back(static_cast<char>(0x80 | length.size()));
+    out += length;
+  }
+  return out.append(contents);
+}
+
+std::string Sequence(std::initializer_list<std::string_view> elements) {
+  std::string contents;
+  for (std::string_view element : elements) contents.append(element);
+  return Tlv(kSequence, contents);
+}
+
+std::string BitString(std::string_view bytes) {
+  return Tlv(kBitString, std::string(1, '\0').append(bytes));
+}
+
+std::string Oid(std::string_view dotted) {
+  // OpenSSL does the arithmetic: an arc under 2.25 has 128 bits.
+  ObjectPtr object(OBJ_txt2obj(std::string(dotted).c_str(), /*no_name=*/1));
+  return object ? ToDer(i2d_ASN1_OBJECT, object.get()) : std::string();
+}
+
+std::string Time(base::UnixTime t) {
+  const auto day = std::chrono::floor<std::chrono::days>(t);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(t - day);
+  const int year = static_cast<int>(date.year());
+  const bool utc = year < 2050;
+  char text[32];
+  std::snprintf(text, sizeof text, "%04d%02u%02u%02d%02d%02dZ", year,
+                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
+                static_cast<int>(clock.seconds().count()));
+  return utc ? Tlv(kUtcTime, text + 2) : Tlv(kGeneralizedTime, text);
+}
+
+}  // namespace paygate::protocol::der
