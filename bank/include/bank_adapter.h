@@ -9,10 +9,14 @@
  * looks at a field only if `size` covers it. Strings are NUL-terminated UTF-8; NULL means absent.
  *
  * Threads: after open(), any function except close() may be called from several threads at once.
- * Completion: submit, status, prepare_return, verify_account and verify_enrolment complete by
- * calling done(ctx, result) EXACTLY ONCE, from any thread, NEVER from inside the call that started
+ * Completion: submit, status, verify_account and verify_enrolment complete by calling
+ * done(ctx, result) EXACTLY ONCE, from any thread, NEVER from inside the call that started
  * it, and never after close() has returned. If a starting function returns nonzero, it completes
- * never. No exception and no longjmp may cross the boundary.
+ * never and nothing happened. Starting functions return promptly: they never wait for a bank.
+ * No exception and no longjmp may cross the boundary.
+ *
+ * An adapter that breaks these rules is contained, never trusted: the host's documentation
+ * (docs/adapters.md) says what it makes of each breach; in doubt the answer is "unknown".
  */
 #ifndef PAYGATE_BANK_ADAPTER_H
 #define PAYGATE_BANK_ADAPTER_H
@@ -25,6 +29,11 @@ extern "C" {
 #endif
 
 #define PAYGATE_BANK_ABI_VERSION 1u
+
+/* What a function that starts or prepares something returns. */
+#define PAYGATE_BANK_TAKEN   0 /* done() will be called; or the bytes were given to out() */
+#define PAYGATE_BANK_E_BUSY  1 /* not now; nothing happened */
+#define PAYGATE_BANK_E_INPUT 2 /* the input is not what this adapter takes; it never will be */
 
 /* What is known about a transfer. The host treats any other value as PAYGATE_BANK_UNKNOWN. */
 typedef enum {
@@ -45,7 +54,7 @@ typedef enum {
 } paygate_bank_verdict;
 
 /* Capabilities: what the adapter declares of its bank. */
-#define PAYGATE_BANK_CAP_NOTFOUND_IS_FINAL (1u << 0) /* NOT_FOUND after the deadline = never received */
+#define PAYGATE_BANK_CAP_NOTFOUND_IS_FINAL (1u << 0) /* NOT_FOUND after the deadline: never */
 #define PAYGATE_BANK_CAP_RETURNS           (1u << 1) /* prepare_return works */
 #define PAYGATE_BANK_CAP_ENROLMENT         (1u << 2) /* verify_enrolment works */
 
@@ -135,11 +144,13 @@ typedef struct {
                         paygate_bank_verified done, void* ctx);
   /* Registration Authority (paper 6.2.2): does this enrolment code belong to this account? A code
    * works once; the same registration digest is answered the same way again; tries are limited by
-   * account. participant_id is ID_X, which the bank keeps so that it can order a revocation. */
+   * account. participant_id is ID_X, which the bank keeps so that it can order a revocation.
+   * May be NULL without PAYGATE_BANK_CAP_ENROLMENT. */
   int (*verify_enrolment)(paygate_bank* bank, const char* account, const char* enrolment_code,
                           const char* registration_digest, const char* participant_id,
                           paygate_bank_verified done, void* ctx);
-  /* As prepare, for a return; its bytes go through submit() and status() like any others. */
+  /* As prepare, for a return; its bytes go through submit() and status() like any others.
+   * May be NULL without PAYGATE_BANK_CAP_RETURNS. */
   int (*prepare_return)(paygate_bank* bank, const paygate_bank_return* ret,
                         paygate_bank_bytes out, paygate_bank_bytes error, void* ctx);
   /* No new work will come; returns when everything in flight has completed. */
@@ -148,7 +159,7 @@ typedef struct {
 } paygate_bank_adapter_v1;
 
 /* The one exported symbol. The host passes the newest version it knows; the adapter returns the
- * table of the newest version that both know, or NULL if there is none. */
+ * table of the newest version that both know, or NULL if there is none. It is never freed. */
 #if defined(__GNUC__)
 __attribute__((visibility("default")))
 #endif

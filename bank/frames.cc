@@ -1,0 +1,236 @@
+// The frames between the engine's bank client and the bank host, in the grammar of base/codec.h:
+//
+//   hello    = u8 1, u32 version (1), bytes adapter, u32 capabilities (bits of bank_adapter.h)
+//   request  = u8 kind, u64 id, body
+//     2 health            (nothing)
+//     3 prepare           bytes payment_id, bytes debtor, bytes creditor, i64 minor units,
+//                         bytes currency, u32 fraction digits, bytes remittance, i64 deadline,
+//                         i64 created
+//     4 submit, 5 status  bytes prepared
+//     6 verify account    bytes account, bytes participant
+//     7 verify enrolment  bytes account, bytes code, bytes registration digest, bytes participant
+//   reply    = u8 kind, u64 id, body
+//     64 answer           u8 outcome (1…7), bytes reason, bytes bank reference, bytes evidence
+//     65 verification     u8 verdict (1…3), bytes reason, bytes currency
+//     66 health           u8 0 or 1
+//     67 prepared         bytes
+//     68 refused          bytes sentence
+//
+// The host sends hello first; then the engine sends requests with ids of its choice, each answered
+// once, in any order. Both sides are of one release, so a foreign version ends the connection.
+#include "bank/frames.h"
+
+#include "bank/include/bank_adapter.h"
+#include "base/codec.h"
+
+namespace paygate::bank {
+namespace {
+
+using base::Decoder;
+using base::Encoder;
+using base::ErrorCode;
+using base::Fail;
+
+constexpr uint8_t kHello = 1;
+constexpr uint8_t kAnswer = 64;
+constexpr uint8_t kVerification = 65;
+constexpr uint8_t kHealthReply = 66;
+constexpr uint8_t kPrepared = 67;
+constexpr uint8_t kRefused = 68;
+
+uint32_t ToBits(const Capabilities& c) {
+  return (c.notfound_is_final ? PAYGATE_BANK_CAP_NOTFOUND_IS_FINAL : 0u) |
+         (c.returns ? PAYGATE_BANK_CAP_RETURNS : 0u) |
+         (c.enrolment ? PAYGATE_BANK_CAP_ENROLMENT : 0u);
+}
+
+struct ReplyPrinter {
+  uint64_t id;
+  std::string operator()(const Answer& a) const {
+    return Encoder()
+        .U8(kAnswer)
+        .U64(id)
+        .U8(static_cast<uint8_t>(a.outcome))
+        .Bytes(a.reason)
+        .Bytes(a.bank_reference)
+        .Bytes(a.evidence)
+        .Take();
+  }
+  std::string operator()(const Verification& v) const {
+    return Encoder()
+        .U8(kVerification)
+        .U64(id)
+        .U8(static_cast<uint8_t>(v.verdict))
+        .Bytes(v.reason)
+        .Bytes(v.currency)
+        .Take();
+  }
+  std::string operator()(const HealthReply& h) const {
+    return Encoder().U8(kHealthReply).U64(id).U8(h.healthy ? 1 : 0).Take();
+  }
+  std::string operator()(const PreparedReply& p) const {
+    return Encoder().U8(kPrepared).U64(id).Bytes(p.prepared).Take();
+  }
+  std::string operator()(const RefusedReply& r) const {
+    return Encoder().U8(kRefused).U64(id).Bytes(r.sentence).Take();
+  }
+};
+
+}  // namespace
+
+std::string_view Name(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kCompleted:
+      return "completed";
+    case Outcome::kPending:
+      return "pending";
+    case Outcome::kRejected:
+      return "rejected";
+    case Outcome::kNotSent:
+      return "not-sent";
+    case Outcome::kUnknown:
+      return "unknown";
+    case Outcome::kNotFound:
+      return "not-found";
+    case Outcome::kBusy:
+      return "busy";
+  }
+  return "unknown";
+}
+
+std::string EncodeHello(const Hello& hello) {
+  return Encoder()
+      .U8(kHello)
+      .U32(kFramesVersion)
+      .Bytes(hello.adapter)
+      .U32(ToBits(hello.capabilities))
+      .Take();
+}
+
+base::Result<Hello> DecodeHello(std::string_view frame) {
+  Decoder in(frame);
+  const uint8_t kind = in.U8();
+  const uint32_t version = in.U32();
+  if (!in.ok() || kind != kHello || version != kFramesVersion)
+    return Fail(ErrorCode::kMalformed,
+                "the bank host speaks another version of the frames; run one release of all parts");
+  Hello hello;
+  hello.adapter = in.Bytes();
+  const uint32_t bits = in.U32();
+  RETURN_IF_ERROR(in.Finish());
+  hello.capabilities = {.notfound_is_final = (bits & PAYGATE_BANK_CAP_NOTFOUND_IS_FINAL) != 0,
+                        .returns = (bits & PAYGATE_BANK_CAP_RETURNS) != 0,
+                        .enrolment = (bits & PAYGATE_BANK_CAP_ENROLMENT) != 0};
+  return hello;
+}
+
+std::string EncodeRequest(const Request& r) {
+  Encoder out;
+  out.U8(static_cast<uint8_t>(r.kind)).U64(r.id);
+  switch (r.kind) {
+    case RequestKind::kHealth:
+      break;
+    case RequestKind::kPrepare:
+      out.Bytes(r.payment_id).Bytes(r.debtor_account).Bytes(r.creditor_account);
+      out.I64(r.amount_minor_units).Bytes(r.currency).U32(r.fraction_digits);
+      out.Bytes(r.remittance).I64(r.deadline).I64(r.created);
+      break;
+    case RequestKind::kSubmit:
+    case RequestKind::kStatus:
+      out.Bytes(r.prepared);
+      break;
+    case RequestKind::kVerifyAccount:
+      out.Bytes(r.account).Bytes(r.participant_id);
+      break;
+    case RequestKind::kVerifyEnrolment:
+      out.Bytes(r.account).Bytes(r.enrolment_code);
+      out.Bytes(r.registration_digest).Bytes(r.participant_id);
+      break;
+  }
+  return out.Take();
+}
+
+base::Result<Request> DecodeRequest(std::string_view frame) {
+  Decoder in(frame);
+  Request r;
+  r.kind = static_cast<RequestKind>(in.U8());
+  r.id = in.U64();
+  switch (r.kind) {
+    case RequestKind::kHealth:
+      break;
+    case RequestKind::kPrepare:
+      r.payment_id = in.Bytes();
+      r.debtor_account = in.Bytes();
+      r.creditor_account = in.Bytes();
+      r.amount_minor_units = in.I64();
+      r.currency = in.Bytes();
+      r.fraction_digits = in.U32();
+      r.remittance = in.Bytes();
+      r.deadline = in.I64();
+      r.created = in.I64();
+      break;
+    case RequestKind::kSubmit:
+    case RequestKind::kStatus:
+      r.prepared = in.Bytes();
+      break;
+    case RequestKind::kVerifyAccount:
+      r.account = in.Bytes();
+      r.participant_id = in.Bytes();
+      break;
+    case RequestKind::kVerifyEnrolment:
+      r.account = in.Bytes();
+      r.enrolment_code = in.Bytes();
+      r.registration_digest = in.Bytes();
+      r.participant_id = in.Bytes();
+      break;
+    default:
+      return Fail(ErrorCode::kMalformed, "a request of a kind that the bank host does not know");
+  }
+  RETURN_IF_ERROR(in.Finish());
+  return r;
+}
+
+std::string EncodeReply(const Reply& reply) {
+  return std::visit(ReplyPrinter{reply.id}, reply.body);
+}
+
+base::Result<Reply> DecodeReply(std::string_view frame) {
+  Decoder in(frame);
+  Reply reply;
+  const uint8_t kind = in.U8();
+  reply.id = in.U64();
+  bool in_range = true;
+  if (kind == kAnswer) {
+    Answer a;
+    const uint8_t outcome = in.U8();
+    in_range = outcome >= 1 && outcome <= 7;
+    a.outcome = static_cast<Outcome>(outcome);
+    a.reason = in.Bytes();
+    a.bank_reference = in.Bytes();
+    a.evidence = in.Bytes();
+    reply.body = std::move(a);
+  } else if (kind == kVerification) {
+    Verification v;
+    const uint8_t verdict = in.U8();
+    in_range = verdict >= 1 && verdict <= 3;
+    v.verdict = static_cast<Verdict>(verdict);
+    v.reason = in.Bytes();
+    v.currency = in.Bytes();
+    reply.body = std::move(v);
+  } else if (kind == kHealthReply) {
+    const uint8_t healthy = in.U8();
+    in_range = healthy <= 1;
+    reply.body = HealthReply{healthy == 1};
+  } else if (kind == kPrepared) {
+    reply.body = PreparedReply{std::string(in.Bytes())};
+  } else if (kind == kRefused) {
+    reply.body = RefusedReply{std::string(in.Bytes())};
+  } else {
+    in_range = false;
+  }
+  RETURN_IF_ERROR(in.Finish());
+  if (!in_range) return Fail(ErrorCode::kMalformed, "a reply that no bank host makes");
+  return reply;
+}
+
+}  // namespace paygate::bank

@@ -1,0 +1,240 @@
+#include "bank/host/host.h"
+
+#include "base/log.h"
+#include "base/secret_bytes.h"
+
+namespace paygate::bank::host {
+namespace {
+
+using base::MutexLock;
+
+constexpr size_t kMaxReason = 35;
+constexpr size_t kMaxReference = 35;
+
+// done() has no room for a pointer of ours: the ctx is a number. One host in a process.
+std::atomic<Calls*> the_calls = nullptr;
+
+std::string Short(const char* text, size_t limit) {
+  std::string s = text ? text : "";
+  if (s.size() > limit) s.resize(limit);
+  return s;
+}
+
+std::optional<Calls::Result> ToAnswer(const paygate_bank_result* r) {
+  if (!r || r->size < offsetof(paygate_bank_result, evidence_size) + sizeof(size_t) ||
+      r->outcome < PAYGATE_BANK_COMPLETED || r->outcome > PAYGATE_BANK_BUSY)
+    return std::nullopt;
+  if (r->evidence_size > kMaxEvidenceBytes) return std::nullopt;
+  Answer a{.outcome = static_cast<Outcome>(r->outcome)};
+  if (a.outcome == Outcome::kRejected) a.reason = Short(r->reason, kMaxReason);
+  if (a.outcome == Outcome::kCompleted)
+    a.bank_reference = Short(r->bank_reference, kMaxReference);
+  if (r->evidence) a.evidence.assign(reinterpret_cast<const char*>(r->evidence), r->evidence_size);
+  return a;
+}
+
+std::optional<Calls::Result> ToVerification(const paygate_bank_verification* v) {
+  if (!v || v->size < offsetof(paygate_bank_verification, currency) + sizeof(char*) ||
+      v->verdict < PAYGATE_BANK_VERIFIED || v->verdict > PAYGATE_BANK_NO_ANSWER)
+    return std::nullopt;
+  Verification out{.verdict = static_cast<Verdict>(v->verdict)};
+  out.reason = Short(v->reason, kMaxReason);
+  out.currency = Short(v->currency, 3);
+  return out;
+}
+
+void Done(void* ctx, const paygate_bank_result* r) { the_calls.load()->Complete(ctx, ToAnswer(r)); }
+void Verified(void* ctx, const paygate_bank_verification* v) {
+  the_calls.load()->Complete(ctx, ToVerification(v));
+}
+
+// Both of prepare's callbacks get one ctx; each keeps the last it was given, within its bound.
+struct Prepared {
+  std::string bytes;
+  std::string sentence = "it gave no reason";
+};
+void KeepBytes(void* ctx, const uint8_t* bytes, size_t size) {
+  if (bytes && size <= kMaxPreparedBytes)
+    static_cast<Prepared*>(ctx)->bytes.assign(reinterpret_cast<const char*>(bytes), size);
+}
+void KeepSentence(void* ctx, const uint8_t* bytes, size_t size) {
+  if (bytes)
+    static_cast<Prepared*>(ctx)->sentence.assign(reinterpret_cast<const char*>(bytes),
+                                                 std::min<size_t>(size, 1024));
+}
+
+// A NUL-terminated copy for the C side, cleansed afterwards: one of them is the enrolment code.
+class CText {
+ public:
+  explicit CText(std::string_view text) : text_(text) {}
+  ~CText() { base::Cleanse(text_.data(), text_.size()); }
+  CText(const CText&) = delete;
+  const char* get() const { return text_.c_str(); }
+
+ private:
+  std::string text_;
+};
+
+const uint8_t* Raw(std::string_view s) { return reinterpret_cast<const uint8_t*>(s.data()); }
+
+}  // namespace
+
+Host::Host(Plugin& plugin, base::Listener& listener, HostOptions options,
+           const base::Clock& clock)
+    : plugin_(plugin),
+      listener_(listener),
+      options_(std::move(options)),
+      calls_(clock, options_.max_in_flight, options_.answer_deadline) {
+  the_calls = &calls_;
+  acceptor_ = std::thread([this] { AcceptAll(); });
+}
+
+Host::~Host() { Stop(); }
+
+void Host::AcceptAll() {
+  for (;;) {
+    auto channel = listener_.Accept();
+    if (!channel) {
+      if (channel.error().code == base::ErrorCode::kClosed) return;
+      base::LogError("host.accept_failed", {{"error", channel.error().ToString()}});
+      continue;
+    }
+    if (!Admit(**channel)) continue;
+    MutexLock lock(mutex_);
+    ReapLocked();
+    if (draining_ || connections_.size() >= options_.max_connections) {
+      base::LogWarning("host.connection_refused", {{"connections", connections_.size()}});
+      continue;
+    }
+    Connection& c = connections_.emplace_back();
+    c.channel = std::move(*channel);
+    c.thread = std::thread([this, &c] {
+      Serve(c);
+      c.done = true;
+    });
+  }
+}
+
+bool Host::Admit(const base::Channel& channel) {
+  auto peer = channel.Peer();
+  if (peer && options_.allowed_uids.contains(peer->uid)) return true;
+  base::LogWarning("host.peer_refused",
+                   {{"uid", peer ? std::to_string(peer->uid) : "unknown"},
+                    {"hint", "start paygate-bank with --allow-uid to serve this user"}});
+  return false;
+}
+
+void Host::ReapLocked() {
+  for (auto it = connections_.begin(); it != connections_.end();) {
+    if (!it->done) {
+      ++it;
+      continue;
+    }
+    it->thread.join();
+    it = connections_.erase(it);
+  }
+}
+
+void Host::Serve(Connection& connection) {
+  const auto channel = connection.channel;
+  if (!channel->Send(EncodeHello({plugin_.name(), plugin_.capabilities()}))) return;
+  for (;;) {
+    auto frame = channel->Receive();
+    if (!frame) break;
+    auto request = DecodeRequest(*frame);
+    if (!request) {
+      base::LogError("host.request_malformed", {{"error", request.error().ToString()}});
+      break;
+    }
+    Handle(channel, *request);
+    base::Cleanse(frame->data(), frame->size());
+  }
+  channel->Close();
+}
+
+void Host::Handle(const std::shared_ptr<base::Channel>& channel, const Request& request) {
+  const uint64_t id = request.id;
+  // A reply that cannot be sent is not lost: the engine asks again with status.
+  auto deliver = [channel, id](Calls::Result result) {
+    Reply reply{.id = id};
+    std::visit([&](auto& r) { reply.body = std::move(r); }, result);
+    if (!channel->Send(EncodeReply(reply))) channel->Close();
+  };
+  if (request.kind == RequestKind::kHealth) {
+    const bool healthy = !draining_ && plugin_.table().health(plugin_.handle()) == 0;
+    if (!channel->Send(EncodeReply({id, HealthReply{healthy}}))) channel->Close();
+    return;
+  }
+  if (request.kind == RequestKind::kPrepare) return Prepare(*channel, request);
+  const bool verify = request.kind == RequestKind::kVerifyAccount ||
+                      request.kind == RequestKind::kVerifyEnrolment;
+  if (draining_) {
+    if (verify) return deliver(Verification{});
+    return deliver(Answer{.outcome = Outcome::kBusy});
+  }
+  const auto kind = verify                                    ? Calls::Kind::kVerify
+                    : request.kind == RequestKind::kSubmit ? Calls::Kind::kSubmit
+                                                           : Calls::Kind::kStatus;
+  calls_.Start(kind, std::move(deliver),
+               [this, &request](void* ctx) { return StartInPlugin(request, ctx); });
+}
+
+// noexcept: a plugin that lets an exception out ends the process, and what is in flight is unknown.
+int Host::StartInPlugin(const Request& r, void* ctx) noexcept {
+  const paygate_bank_adapter_v1& t = plugin_.table();
+  paygate_bank* bank = plugin_.handle();
+  switch (r.kind) {
+    case RequestKind::kSubmit:
+      return t.submit(bank, Raw(r.prepared), r.prepared.size(), Done, ctx);
+    case RequestKind::kStatus:
+      return t.status(bank, Raw(r.prepared), r.prepared.size(), Done, ctx);
+    case RequestKind::kVerifyAccount:
+      return t.verify_account(bank, CText(r.account).get(), CText(r.participant_id).get(),
+                              Verified, ctx);
+    case RequestKind::kVerifyEnrolment:
+      if (!plugin_.capabilities().enrolment) return PAYGATE_BANK_E_INPUT;
+      return t.verify_enrolment(bank, CText(r.account).get(), CText(r.enrolment_code).get(),
+                                CText(r.registration_digest).get(),
+                                CText(r.participant_id).get(), Verified, ctx);
+    default:
+      return PAYGATE_BANK_E_INPUT;
+  }
+}
+
+void Host::Prepare(base::Channel& channel, const Request& r) {
+  const CText payment_id(r.payment_id), debtor(r.debtor_account), creditor(r.creditor_account),
+      currency(r.currency), remittance(r.remittance);
+  const paygate_bank_transfer transfer{.size = sizeof(paygate_bank_transfer),
+                                       .payment_id = payment_id.get(),
+                                       .debtor_account = debtor.get(),
+                                       .creditor_account = creditor.get(),
+                                       .amount_minor_units = r.amount_minor_units,
+                                       .currency = currency.get(),
+                                       .fraction_digits = r.fraction_digits,
+                                       .remittance = remittance.get(),
+                                       .deadline = r.deadline,
+                                       .created = r.created};
+  Prepared out;
+  const int refused =
+      plugin_.table().prepare(plugin_.handle(), &transfer, KeepBytes, KeepSentence, &out);
+  Reply reply{.id = r.id, .body = RefusedReply{out.sentence}};
+  if (refused == 0 && out.bytes.empty())
+    reply.body = RefusedReply{"it prepared nothing, or more than the bound"};
+  else if (refused == 0)
+    reply.body = PreparedReply{std::move(out.bytes)};
+  if (!channel.Send(EncodeReply(reply))) channel.Close();
+}
+
+void Host::Stop() {
+  if (!acceptor_.joinable()) return;
+  draining_ = true;
+  listener_.Close();
+  acceptor_.join();
+  plugin_.table().drain(plugin_.handle());
+  MutexLock lock(mutex_);
+  for (Connection& c : connections_) c.channel->Close();
+  for (Connection& c : connections_) c.thread.join();
+  connections_.clear();
+}
+
+}  // namespace paygate::bank::host
