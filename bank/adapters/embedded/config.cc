@@ -121,8 +121,9 @@ Result<Account> ParseAccount(const toml::table& table, const std::string& where)
   if (!known) return Bad(where + ": 'currency' must be an ISO 4217 code such as GBP");
   a.currency = *known;
   ASSIGN_OR_RETURN(a.opening_balance, Balance(table, "balance", a.currency, where));
-  if (table.contains("overdraft"))
+  if (table.contains("overdraft")) {
     ASSIGN_OR_RETURN(a.overdraft, Balance(table, "overdraft", a.currency, where));
+  }
   if (table.contains("closed")) {
     const auto closed = table["closed"].value_exact<bool>();
     if (!closed) return Bad(where + ": 'closed' must be true or false");
