@@ -1,0 +1,155 @@
+#include "gateway/engine/app.h"
+
+#include <csignal>
+#include <sys/signalfd.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <list>
+#include <memory>
+#include <thread>
+
+#include "base/file.h"
+#include "base/ipc.h"
+#include "base/log.h"
+#include "gateway/engine/engine.h"
+#include "hsm/token/client.h"
+#include "storage/rocksdb/rocks_store.h"
+
+namespace paygate::gateway::engine {
+namespace {
+
+using base::Result;
+using base::Status;
+
+constexpr int kTickMs = 50;
+
+// One thread for each front: frames in, answers out by whoever has them.
+class FrontServer {
+ public:
+  FrontServer(base::Listener& listener, Engine& engine) : listener_(listener), engine_(engine) {}
+
+  void Start() {
+    acceptor_ = std::thread([this] {
+      while (auto channel = listener_.Accept()) {
+        Reap();
+        std::shared_ptr<base::Channel> front(std::move(*channel));
+        auto done = std::make_shared<std::atomic<bool>>(false);
+        fronts_.push_back({front, std::thread([this, front, done] {
+                             Serve(front);
+                             done->store(true);
+                           }),
+                           done});
+      }
+    });
+  }
+  void StopReading() {
+    listener_.Close();
+    acceptor_.join();
+  }
+  void Close() {
+    for (Front& front : fronts_) {
+      front.channel->Close();
+      front.reader.join();
+    }
+    fronts_.clear();
+  }
+
+ private:
+  struct Front {
+    std::shared_ptr<base::Channel> channel;
+    std::thread reader;
+    std::shared_ptr<std::atomic<bool>> done;
+  };
+
+  void Reap() {
+    std::erase_if(fronts_, [](Front& front) {
+      if (!front.done->load()) return false;
+      front.reader.join();
+      return true;
+    });
+  }
+
+  void Serve(const std::shared_ptr<base::Channel>& front) {
+    while (auto frame = front->Receive()) {
+      auto message = DecodeFromFront(*frame);
+      if (!message) {
+        base::LogError("front.bad_frame", {{"why", message.error().message}});
+        return front->Close();
+      }
+      auto* request = std::get_if<Request>(&*message);
+      // Gone: whoever answers finds no reader; the participant asks again on a new connection.
+      if (!request) continue;
+      Reply reply(request->id,
+                  [front](Response response) { (void)front->Send(Encode(response)); });
+      engine_.Handle(std::move(*request), std::move(reply));
+    }
+  }
+
+  base::Listener& listener_;
+  Engine& engine_;
+  std::list<Front> fronts_;  // of the acceptor thread, and of Close() once that has ended
+  std::thread acceptor_;
+};
+
+Result<std::unique_ptr<hsm::token::TokenClient>> OpenToken(const Config& config) {
+  hsm::token::TokenClientOptions options{
+      .operation_deadline = config.token.operation_deadline_ms,
+      .memory_limit_bytes = config.token.memory_limit_mib << 20};
+  for (uint32_t i = 0; i < config.token.processes; ++i) {
+    options.sockets.push_back(config.TokenSocket(i));
+  }
+  return hsm::token::TokenClient::Open(std::move(options));
+}
+
+int BlockStopSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+void ServeUntilSignal(int signal_fd, Engine& engine) {
+  pollfd stop{.fd = signal_fd, .events = POLLIN, .revents = 0};
+  while (poll(&stop, 1, kTickMs) <= 0) engine.Tick();
+}
+
+}  // namespace
+
+Status RunEngine(const std::string& config_path, const base::Clock& clock) {
+  const int signal_fd = BlockStopSignals();
+  ASSIGN_OR_RETURN(const Config config, LoadConfig(config_path));
+  ASSIGN_OR_RETURN(auto level, base::ParseLogLevel(config.log_level));
+  base::InitLog("paygate-engine", level);
+  RETURN_IF_ERROR(base::MakePrivateDirectory(config.state_directory));
+
+  ASSIGN_OR_RETURN(auto token, OpenToken(config));
+  ASSIGN_OR_RETURN(auto keys, GatewayKeys::Load(config, *token, clock.Now()));
+  ASSIGN_OR_RETURN(auto storage_keys,
+                   StorageKeys::Open(config.state_directory + "/storage-keys", clock,
+                                     keys->storage_public_key, *keys->storage));
+  ASSIGN_OR_RETURN(auto store,
+                   storage::rocksdb::OpenRocksStore(config.state_directory + "/store"));
+  auto bank = bank::OpenBankClient({.socket = config.BankSocket()}, clock);
+  Engine engine(config, clock, *keys, *storage_keys, *store, *bank);
+  RETURN_IF_ERROR(engine.Recover());
+
+  ASSIGN_OR_RETURN(auto listener, base::Listener::Open(config.EngineSocket()));
+  FrontServer fronts(*listener, engine);
+  fronts.Start();
+  base::LogInfo("engine.ready", {{"gateway", config.gateway_id}});
+  ServeUntilSignal(signal_fd, engine);
+
+  base::LogInfo("engine.stopping");
+  fronts.StopReading();
+  engine.Drain();
+  bank.reset();  // completes what was in flight as unknown: it is asked about at the next start
+  fronts.Close();
+  base::LogInfo("engine.stopped");
+  ::close(signal_fd);
+  return {};
+}
+
+}  // namespace paygate::gateway::engine

@@ -1,0 +1,192 @@
+#include "gateway/engine/engine.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace paygate::gateway::engine {
+namespace {
+
+using base::ErrorCode;
+
+constexpr std::chrono::days kMailboxRetention{90};  // after acknowledgement (protocol.md section 8)
+constexpr size_t kPurgedAtOnce = 1000;
+constexpr std::chrono::minutes kHousekeepingInterval{10};
+constexpr std::string_view kCertificates = "/v1/certificates/";
+
+Limits LimitsOf(const Config::Engine& config) {
+  return {.handshake_lifetime = config.handshake_lifetime_s,
+          .csblk_lifetime = config.csblk_lifetime_s,
+          .clock_skew = config.clock_skew_s,
+          .payment_wait = config.payment_wait_s,
+          .bank_deadline = config.bank_deadline_s,
+          .inquiry_interval = config.inquiry_interval_s,
+          .gateway_document_lifetime = config.gateway_document_lifetime_s,
+          .certificate_lifetime = config.certificate_lifetime_s,
+          .currencies = {config.currencies.begin(), config.currencies.end()}};
+}
+
+}  // namespace
+
+Engine::Engine(const Config& config, const base::Clock& clock, const GatewayKeys& keys,
+               StorageKeys& storage_keys, storage::Store& store, bank::Bank& bank)
+    : clock_(clock),
+      store_(store),
+      storage_keys_(storage_keys),
+      limits_(LimitsOf(config.engine)),
+      workers_("worker", config.engine.workers, config.engine.queue),
+      strangers_("stranger", std::max(1u, config.engine.workers / 2), config.engine.queue),
+      strangers_per_source_(std::max(1u, config.engine.queue / 4)),
+      envelope_(keys),
+      participants_(clock, keys.checker, store.certificates()),
+      messages_(clock, envelope_, participants_, store.refusals()),
+      parking_(workers_, config.engine.parked),
+      settler_(clock, envelope_, participants_, store.authorisations(), bank, storage_keys,
+               parking_, workers_, limits_),
+      challenge_(clock, envelope_, participants_, handshakes_, limits_),
+      registration_(clock, envelope_, store.registrations(), bank, workers_, limits_,
+                    config.engine.public_url),
+      seller_certification_(clock, envelope_, messages_, participants_, store.csblks(), bank,
+                            workers_, limits_),
+      payment_({.clock = clock,
+                .envelope = envelope_,
+                .messages = messages_,
+                .participants = participants_,
+                .csblks = store.csblks(),
+                .authorisations = store.authorisations(),
+                .payments = store.payments(),
+                .bank = bank,
+                .storage_keys = storage_keys,
+                .settler = settler_,
+                .parking = parking_,
+                .limits = limits_}),
+      mailbox_(clock, envelope_, messages_, store.mailbox(), parking_, limits_),
+      revocation_(clock, envelope_, messages_, store.certificates(), limits_),
+      documents_(clock, envelope_, limits_) {}
+
+Engine::~Engine() { Drain(); }
+
+base::Status Engine::Recover() { return settler_.Recover(store_.payments()); }
+
+void Engine::Handle(Request request, Reply reply) {
+  // Nothing can be promised any more: say so before a token operation is spent.
+  if (!store_.Healthy()) {
+    return reply.Problem({ErrorCode::kStoreUnavailable, "a write failed; restart the engine"});
+  }
+  if (request.method == Method::kPost) return Post(std::move(request), std::move(reply));
+  if (request.method != Method::kGet) {
+    return reply.Problem({ErrorCode::kMethodNotAllowed, "neither GET nor POST"});
+  }
+  if (request.path == "/v1/gateway") {
+    return RunStranger(request.source, std::move(reply),
+                       [this](Reply r) { documents_.Gateway(std::move(r)); });
+  }
+  if (request.path.starts_with(kCertificates)) {
+    return documents_.CertificateChain(std::string_view(request.path).substr(kCertificates.size()),
+                                       std::move(reply));
+  }
+  reply.Problem({ErrorCode::kNotFound, "no such path"});
+}
+
+void Engine::Post(Request request, Reply reply) {
+  const std::string path = std::move(request.path), source = std::move(request.source);
+  if (path == "/v1/payments") {
+    request.source = source;
+    return PostAnswer(Phase::kPayment, std::move(request), std::move(reply), payment_,
+                      &Payment::Authorise);
+  }
+  if (path == "/v1/seller-blocks") {
+    request.source = source;
+    return PostAnswer(Phase::kSellerBlock, std::move(request), std::move(reply),
+                      seller_certification_, &SellerCertification::Confirm);
+  }
+  auto run = [&](auto& handler, auto method) {
+    RunStranger(source, std::move(reply),
+                [&handler, method, body = std::move(request.body)](Reply r) {
+                  (handler.*method)(body, std::move(r));
+                });
+  };
+  if (path == "/v1/payments/challenge") return run(challenge_, &Challenge::Payment);
+  if (path == "/v1/seller-blocks/challenge") return run(challenge_, &Challenge::SellerBlock);
+  if (path == "/v1/seller-blocks/cancel") {
+    return run(seller_certification_, &SellerCertification::Cancel);
+  }
+  if (path == "/v1/registrations") return run(registration_, &Registration::Register);
+  if (path == "/v1/revocations") return run(revocation_, &Revocation::Revoke);
+  if (path == "/v1/mailbox") return run(mailbox_, &Mailbox::Read);
+  reply.Problem({ErrorCode::kNotFound, "no such path"});
+}
+
+// Message 3 of either phase: the handshake decides the lane, before any private-key operation.
+template <typename Answerer>
+void Engine::PostAnswer(Phase phase, Request request, Reply reply, Answerer& answerer,
+                        void (Answerer::*answer)(protocol::ParsedJwe, base::Result<Handshake>,
+                                                 Reply)) {
+  auto jwe = envelope_.Parse(request.body, "handshake");
+  if (!jwe) return reply.Problem(jwe.error());
+  auto handshake = handshakes_.Open(jwe->extra.value, phase, clock_.Now());
+  const bool known = handshake.has_value();
+  auto handler = [&answerer, answer, jwe = std::move(*jwe),
+                  handshake = std::move(handshake)](Reply r) mutable {
+    (answerer.*answer)(std::move(jwe), std::move(handshake), std::move(r));
+  };
+  if (known) return RunKnown(std::move(reply), std::move(handler));
+  RunStranger(request.source, std::move(reply), std::move(handler));
+}
+
+void Engine::RunKnown(Reply reply, Handler handler) {
+  auto shared = std::make_shared<Reply>(std::move(reply));
+  auto taken = workers_.TrySubmit([shared, handler = std::move(handler)]() mutable {
+    handler(std::move(*shared));
+  });
+  if (!taken) shared->Problem(taken.error());
+}
+
+void Engine::RunStranger(const std::string& source, Reply reply, Handler handler) {
+  {
+    base::MutexLock lock(mutex_);
+    size_t& count = by_source_[source];
+    if (count >= strangers_per_source_) {
+      return reply.Problem({ErrorCode::kRateLimited, "too many requests of this source at once"});
+    }
+    ++count;
+  }
+  auto leave = [this, source] {
+    base::MutexLock lock(mutex_);
+    auto found = by_source_.find(source);
+    if (found != by_source_.end() && --found->second == 0) by_source_.erase(found);
+  };
+  auto shared = std::make_shared<Reply>(std::move(reply));
+  auto taken = strangers_.TrySubmit([shared, leave, handler = std::move(handler)]() mutable {
+    handler(std::move(*shared));
+    leave();
+  });
+  if (taken) return;
+  leave();
+  shared->Problem(taken.error());
+}
+
+void Engine::Tick() {
+  const base::MonotonicTime now = clock_.Monotonic();
+  parking_.Expire(now);
+  settler_.Tick();
+  if (now < housekeep_at_) return;
+  housekeep_at_ = now + kHousekeepingInterval;
+  Housekeep();
+}
+
+void Engine::Housekeep() {
+  if (auto done = storage_keys_.DestroyAllBut(store_.payments().PreparedKeysInUse()); !done) {
+    base::LogError("storage_keys.housekeeping", {{"why", done.error().ToString()}});
+  }
+  auto purged = store_.mailbox().Purge(clock_.Now() - kMailboxRetention, kPurgedAtOnce);
+  if (!purged) base::LogError("mailbox.housekeeping", {{"why", purged.error().ToString()}});
+}
+
+void Engine::Drain() {
+  strangers_.Drain();
+  parking_.ReleaseAll();
+  workers_.Drain();
+}
+
+}  // namespace paygate::gateway::engine

@@ -1,0 +1,87 @@
+// The engine: one handler for each message of the paper, and the two lanes on which they run.
+//
+// Lanes (protocol.md section 1, rule 10): a message with a valid handshake runs on any worker; all
+// others share at most half of them, and no source may hold more than a quarter of those, so that
+// strangers cannot starve payments that are under way. Both lanes are bounded: beyond, 503 or 429
+// before any token operation is spent. Thread-safe.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "bank/bank.h"
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "base/worker_pool.h"
+#include "gateway/config.h"
+#include "gateway/engine/challenge.h"
+#include "gateway/engine/documents.h"
+#include "gateway/engine/handshake.h"
+#include "gateway/engine/keys.h"
+#include "gateway/engine/mailbox.h"
+#include "gateway/engine/parking.h"
+#include "gateway/engine/payment.h"
+#include "gateway/engine/registration.h"
+#include "gateway/engine/revocation.h"
+#include "gateway/engine/seller_certification.h"
+#include "gateway/engine/settler.h"
+#include "gateway/engine/storage_keys.h"
+#include "gateway/frames.h"
+#include "storage/store.h"
+
+namespace paygate::gateway::engine {
+
+class Engine {
+ public:
+  // All borrowed; everything outlives the engine.
+  Engine(const Config& config, const base::Clock& clock, const GatewayKeys& keys,
+         StorageKeys& storage_keys, storage::Store& store, bank::Bank& bank);
+  ~Engine();
+
+  // Takes up every open intent. Before the first Handle.
+  base::Status Recover();
+  // Answers through the reply, now or later.
+  void Handle(Request request, Reply reply);
+  // Every 50 ms or so: time-outs, inquiries; rarely: expired keys and messages.
+  void Tick();
+  // Refuses new requests, answers who waits, finishes what runs.
+  void Drain();
+
+ private:
+  using Handler = std::move_only_function<void(Reply)>;
+  void Post(Request request, Reply reply);
+  void RunStranger(const std::string& source, Reply reply, Handler handler);
+  void RunKnown(Reply reply, Handler handler);
+  template <typename Answerer>
+  void PostAnswer(Phase phase, Request request, Reply reply, Answerer& answerer,
+                  void (Answerer::*answer)(protocol::ParsedJwe, base::Result<Handshake>, Reply));
+  void Housekeep();
+
+  const base::Clock& clock_;
+  storage::Store& store_;
+  StorageKeys& storage_keys_;
+  const Limits limits_;
+  base::WorkerPool workers_;    // answers with a handshake, settlements, bank's answers
+  base::WorkerPool strangers_;  // everything else
+  const size_t strangers_per_source_;
+  base::Mutex mutex_;
+  std::unordered_map<std::string, size_t> by_source_ GUARDED_BY(mutex_);  // queued or running
+  base::MonotonicTime housekeep_at_{};
+
+  Envelope envelope_;
+  Participants participants_;
+  Handshakes handshakes_;
+  SignedMessages messages_;
+  Parking parking_;
+  Settler settler_;
+  Challenge challenge_;
+  Registration registration_;
+  SellerCertification seller_certification_;
+  Payment payment_;
+  Mailbox mailbox_;
+  Revocation revocation_;
+  Documents documents_;
+};
+
+}  // namespace paygate::gateway::engine

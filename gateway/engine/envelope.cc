@@ -1,0 +1,59 @@
+#include "gateway/engine/envelope.h"
+
+namespace paygate::gateway::engine {
+
+using base::ErrorCode;
+using base::Result;
+
+Result<protocol::ParsedJwe> Envelope::Parse(std::string_view compact,
+                                            std::string_view extra) const {
+  ASSIGN_OR_RETURN(protocol::ParsedJwe jwe, protocol::ParseJwe(compact));
+  if (jwe.extra.name != extra) {
+    return base::Fail(ErrorCode::kMalformed, "header lacks the member of this step, or has another");
+  }
+  // An unknown x5t#S256 says no more than any other bad ciphertext: the client refetches the
+  // gateway's certificates after decryption-failed (protocol.md rule 7).
+  if (jwe.x5t_s256 != keys_.encryption_certificate.fingerprint()) {
+    return base::Fail(ErrorCode::kDecryptionFailed, "encrypted to another certificate");
+  }
+  if (jwe.algorithm != keys_.encryption->algorithm()) {
+    return base::Fail(ErrorCode::kUnsupportedAlgorithm, "alg is not that of the certified key");
+  }
+  return jwe;
+}
+
+Result<std::string> Envelope::Open(const protocol::ParsedJwe& jwe) const {
+  return protocol::OpenJwe(jwe, *keys_.encryption);
+}
+
+protocol::JwsKeyReference Envelope::Reference() const {
+  return {.name = protocol::KeyName::kX5t, .x5t_s256 = keys_.signature_certificate.fingerprint()};
+}
+
+Result<std::string> Envelope::Sign(std::string_view typ, std::string_view payload) const {
+  return protocol::SignJws(*keys_.signature, typ, Reference(), payload);
+}
+
+Result<std::vector<std::string>> Envelope::SignAll(const std::vector<Unsigned>& messages) const {
+  std::vector<std::string> inputs;
+  std::vector<hsm::Statement> statements;
+  inputs.reserve(messages.size());
+  for (const Unsigned& message : messages) {
+    inputs.push_back(protocol::JwsSigningInput(keys_.signature->algorithm(), message.typ,
+                                               Reference(), message.payload));
+    statements.push_back({hsm::StatementKind::kJws, inputs.back()});
+  }
+  ASSIGN_OR_RETURN(std::vector<std::string> signatures, keys_.signature->SignAll(statements));
+  std::vector<std::string> signed_messages;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    signed_messages.push_back(protocol::JoinJws(inputs[i], signatures[i]));
+  }
+  return signed_messages;
+}
+
+Result<std::string> Envelope::Seal(const protocol::Certificate& recipient,
+                                   std::string_view payload) {
+  return protocol::SealJwe(recipient.key(), recipient.fingerprint(), {}, payload);
+}
+
+}  // namespace paygate::gateway::engine

@@ -1,0 +1,47 @@
+// e_X(M) and s_PG(M) as the engine uses them: opening what participants encrypted to the gateway,
+// signing as the gateway, and sealing answers to a participant. Two private-key operations live
+// here, one each in Open and Sign. Thread-safe.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "gateway/engine/keys.h"
+#include "protocol/jwe.h"
+#include "protocol/jws.h"
+
+namespace paygate::gateway::engine {
+
+class Envelope {
+ public:
+  explicit Envelope(const GatewayKeys& keys) : keys_(keys) {}
+
+  // Form and header: encrypted to the gateway's certificate, with exactly the extra member named
+  // ("" for none). No private-key operation.
+  base::Result<protocol::ParsedJwe> Parse(std::string_view compact, std::string_view extra) const;
+  // The payload. One private-key operation; kDecryptionFailed for every cause.
+  base::Result<std::string> Open(const protocol::ParsedJwe& jwe) const;
+
+  // A JWS by the gateway, named by x5t#S256.
+  base::Result<std::string> Sign(std::string_view typ, std::string_view payload) const;
+  // Several in one trip to the token.
+  struct Unsigned {
+    std::string_view typ;
+    std::string payload;
+  };
+  base::Result<std::vector<std::string>> SignAll(const std::vector<Unsigned>& messages) const;
+
+  // A JWE to a participant.
+  static base::Result<std::string> Seal(const protocol::Certificate& recipient,
+                                        std::string_view payload);
+
+  const GatewayKeys& keys() const { return keys_; }
+
+ private:
+  protocol::JwsKeyReference Reference() const;
+  const GatewayKeys& keys_;
+};
+
+}  // namespace paygate::gateway::engine

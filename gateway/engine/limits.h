@@ -1,0 +1,19 @@
+// The engine's bounds and lifetimes, from the configuration, by name and unit.
+#pragma once
+
+#include <chrono>
+#include <set>
+#include <string>
+#include <string_view>
+
+namespace paygate::gateway::engine {
+
+struct Limits {
+  std::chrono::seconds handshake_lifetime, csblk_lifetime, clock_skew, payment_wait, bank_deadline,
+      inquiry_interval, gateway_document_lifetime, certificate_lifetime;
+  std::set<std::string, std::less<>> currencies;
+
+  bool Accepts(std::string_view currency) const { return currencies.contains(currency); }
+};
+
+}  // namespace paygate::gateway::engine

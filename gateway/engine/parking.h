@@ -1,0 +1,53 @@
+// Who waits: requests that will be answered when something happens (a payment is settled, a message
+// arrives) or when their time is over. No thread waits with them. A request is resumed exactly
+// once, on a worker, unless its connection is gone first. Bounded; thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <unordered_map>
+
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "base/worker_pool.h"
+
+namespace paygate::gateway::engine {
+
+enum class Wake : uint8_t { kHappened, kTimedOut };
+
+class Parking {
+ public:
+  using Resume = std::move_only_function<void(Wake)>;
+
+  Parking(base::WorkerPool& workers, size_t limit) : workers_(workers), limit_(limit) {}
+
+  // Beyond the limit the request is resumed at once, as timed out.
+  void Park(const std::string& key, base::MonotonicTime deadline, Resume resume);
+  void WakeAll(const std::string& key);           // something happened to `key`
+  void Expire(base::MonotonicTime now);           // from the ticker
+  void ReleaseAll();                              // at shutdown: everyone times out
+  size_t size() const;
+
+ private:
+  struct Entry {
+    std::string key;
+    base::MonotonicTime deadline;
+    Resume resume;
+  };
+  using ById = std::map<uint64_t, Entry>;
+
+  Entry Take(ById::iterator entry) REQUIRES(mutex_);
+  void Post(Entry entry, Wake wake);
+
+  base::WorkerPool& workers_;
+  const size_t limit_;
+  mutable base::Mutex mutex_;
+  uint64_t next_id_ GUARDED_BY(mutex_) = 0;
+  ById entries_ GUARDED_BY(mutex_);
+  std::unordered_multimap<std::string, uint64_t> by_key_ GUARDED_BY(mutex_);
+  std::multimap<base::MonotonicTime, uint64_t> by_deadline_ GUARDED_BY(mutex_);
+};
+
+}  // namespace paygate::gateway::engine

@@ -1,0 +1,99 @@
+#include "gateway/engine/participants.h"
+
+#include "base/crypto.h"
+
+namespace paygate::gateway::engine {
+
+using base::ErrorCode;
+using base::Result;
+using protocol::Certificate;
+using protocol::Role;
+using storage::RevocationReason;
+
+Result<Participants::Cached> Participants::Parse(std::string_view der) {
+  const std::string fingerprint = base::Sha256Base64Url(der);
+  {
+    base::MutexLock lock(mutex_);
+    for (const Cache* generation : {&young_, &old_}) {
+      if (auto found = generation->find(fingerprint); found != generation->end()) {
+        return found->second;
+      }
+    }
+  }
+  auto certificate = Certificate::Parse(der);
+  if (!certificate) return base::Fail(ErrorCode::kCertificateInvalid, certificate.error().message);
+  Cached cached{.certificate = std::move(*certificate), .good = false};
+  Remember(cached);
+  return cached;
+}
+
+void Participants::Remember(const Cached& cached) {
+  base::MutexLock lock(mutex_);
+  if (young_.size() >= kCacheGeneration) {
+    old_ = std::move(young_);
+    young_.clear();
+  }
+  young_.insert_or_assign(cached.certificate.fingerprint(), cached);
+}
+
+Result<Certificate> Participants::ParseChecked(std::string_view der, Role role) {
+  ASSIGN_OR_RETURN(Cached cached, Parse(der));
+  const Certificate& certificate = cached.certificate;
+  const base::UnixTime now = clock_.Now();
+  if (!cached.good) {
+    RETURN_IF_ERROR(checker_.Check(certificate, role, now));
+    Remember({.certificate = certificate, .good = true});
+  } else if (certificate.role() != role || now < certificate.not_before() ||
+             now > certificate.not_after()) {
+    return base::Fail(ErrorCode::kCertificateInvalid, "certificate of another role or time");
+  }
+  return certificate;
+}
+
+Result<Participant> Participants::Find(std::string_view der, Role role) {
+  ASSIGN_OR_RETURN(Certificate sent, ParseChecked(der, role));
+  ASSIGN_OR_RETURN(auto pair, register_.FindByFingerprint(sent.fingerprint()));
+  if (!pair) {
+    return base::Fail(ErrorCode::kCertificateInvalid, "certificate is not in the register");
+  }
+  if (pair->revoked != RevocationReason::kNone) {
+    return base::Fail(ErrorCode::kCertificateRevoked, "certificate of a revoked participant");
+  }
+  ASSIGN_OR_RETURN(Certificate v,
+                   ParseChecked(pair->signature_certificate, Role::kParticipantSignature));
+  ASSIGN_OR_RETURN(Certificate p,
+                   ParseChecked(pair->encryption_certificate, Role::kParticipantEncryption));
+  return Participant{.signature = std::move(v), .encryption = std::move(p)};
+}
+
+Result<Certificate> Participants::EncryptionCertificateOf(std::string_view fingerprint) {
+  ASSIGN_OR_RETURN(auto pair, register_.FindByFingerprint(fingerprint));
+  if (!pair) return base::Fail(ErrorCode::kCertificateInvalid, "fingerprint not in the register");
+  ASSIGN_OR_RETURN(Cached cached, Parse(pair->encryption_certificate));
+  return cached.certificate;
+}
+
+Result<Certificate> Participants::NewestEncryptionCertificate(std::string_view participant_id) {
+  ASSIGN_OR_RETURN(auto pairs, register_.FindByParticipant(participant_id));
+  if (pairs.empty()) return base::Fail(ErrorCode::kInternal, "participant is not in the register");
+  for (const auto& pair : pairs) {
+    if (pair.revoked != RevocationReason::kNone) continue;
+    auto certificate = ParseChecked(pair.encryption_certificate, Role::kParticipantEncryption);
+    if (certificate) return certificate;
+  }
+  ASSIGN_OR_RETURN(Cached cached, Parse(pairs.front().encryption_certificate));
+  return cached.certificate;
+}
+
+Result<bool> Participants::SellerBarred(std::string_view participant_id) const {
+  ASSIGN_OR_RETURN(auto pairs, register_.FindByParticipant(participant_id));
+  for (const auto& pair : pairs) {
+    if (pair.revoked == RevocationReason::kKeyCompromise ||
+        pair.revoked == RevocationReason::kCessationOfOperation) {
+      return true;
+    }
+  }
+  return pairs.empty();
+}
+
+}  // namespace paygate::gateway::engine

@@ -1,0 +1,61 @@
+// Who sent this: certificates that messages carry, checked against the issuing CA, the profile of
+// their role, their validity and the register's status. Parsing and path checks are cached by
+// fingerprint (bounded); validity and revocation are looked up each time. Thread-safe.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "base/result.h"
+#include "protocol/certificate.h"
+#include "storage/store.h"
+
+namespace paygate::gateway::engine {
+
+// A registration's two certificates, both valid and not revoked when Find returned.
+struct Participant {
+  protocol::Certificate signature;   // Cert_V
+  protocol::Certificate encryption;  // Cert_P
+  const std::string& id() const { return signature.subject_id(); }
+};
+
+class Participants {
+ public:
+  Participants(const base::Clock& clock, const protocol::CertificateChecker& checker,
+               const storage::CertificateRegister& certificates)
+      : clock_(clock), checker_(checker), register_(certificates) {}
+
+  // By the certificate that a message carries (Cert_V with a JWS, Cert_P with a first message).
+  // kCertificateInvalid or kCertificateRevoked.
+  base::Result<Participant> Find(std::string_view certificate_der, protocol::Role role);
+  // For answering, whatever the status is now: the pair to which a fingerprint belongs.
+  base::Result<protocol::Certificate> EncryptionCertificateOf(std::string_view fingerprint);
+  // ID_X's newest Cert_P that is valid now; if none is, the newest of all, so that a result that
+  // was promised can still be delivered.
+  base::Result<protocol::Certificate> NewestEncryptionCertificate(std::string_view participant_id);
+  // Has ID_X been revoked so that its CSBLKs may no longer be paid (protocol.md section 6)?
+  base::Result<bool> SellerBarred(std::string_view participant_id) const;
+
+ private:
+  static constexpr size_t kCacheGeneration = 65536;  // certificates; two generations are kept
+  struct Cached {
+    protocol::Certificate certificate;
+    bool good;  // path and profile were checked; role and time are looked at each time
+  };
+  using Cache = std::unordered_map<std::string, Cached>;
+
+  base::Result<Cached> Parse(std::string_view der);
+  base::Result<protocol::Certificate> ParseChecked(std::string_view der, protocol::Role role);
+  void Remember(const Cached& cached);
+
+  const base::Clock& clock_;
+  const protocol::CertificateChecker& checker_;
+  const storage::CertificateRegister& register_;
+  base::Mutex mutex_;
+  Cache young_ GUARDED_BY(mutex_), old_ GUARDED_BY(mutex_);
+};
+
+}  // namespace paygate::gateway::engine

@@ -1,0 +1,156 @@
+#include "gateway/engine/registration.h"
+
+#include "base/log.h"
+#include "gateway/engine/verified_message.h"
+#include "gateway/engine/wire_error.h"
+
+namespace paygate::gateway::engine {
+
+using base::ErrorCode;
+using base::Fail;
+using base::Result;
+
+// Paper 6.2.2: 2. X → PG: bank account number, P_X, V_X
+void Registration::Register(std::string_view jwe, Reply reply) {
+  auto applicant = Verify(jwe);
+  if (!applicant) return reply.Problem(applicant.error());
+  auto known = registrations_.Find(applicant->digest);
+  if (!known) return reply.Problem(known.error());
+  if (*known) return Answer(*applicant, 201, "registered", (*known)->registered_jws, reply);
+  if (auto good = Check(*applicant); !good) return Refuse(*applicant, good.error(), reply);
+
+  // ID_X is durable before the bank hears of it, so that a crash in between cannot give one
+  // registration two IDs.
+  auto id = registrations_.Begin(applicant->digest, protocol::NewNonce());
+  if (!id) return reply.Problem(id.error());
+  applicant->participant_id = *id;
+  const std::string account = applicant->disclosure.account();
+  const std::string code = std::move(applicant->payload.enrolment_code);
+  const std::string digest = applicant->digest;
+  bank_.VerifyEnrolment(
+      account, code, digest, *id,
+      [this, applicant = std::move(*applicant),
+       reply = std::move(reply)](bank::Verification answer) mutable {
+        (void)workers_.SubmitPromised([this, applicant = std::move(applicant),
+                                       answer = std::move(answer),
+                                       reply = std::move(reply)]() mutable {
+          Certify(std::move(applicant), answer, std::move(reply));
+        });
+      });
+}
+
+Result<Registration::Applicant> Registration::Verify(std::string_view compact) const {
+  ASSIGN_OR_RETURN(auto jwe, envelope_.Parse(compact, ""));
+  ASSIGN_OR_RETURN(std::string opened, envelope_.Open(jwe));
+  ASSIGN_OR_RETURN(std::string single, protocol::ParseSingle(opened, "registration"));
+  ASSIGN_OR_RETURN(auto jws, protocol::ParseJws(single, protocol::kTypRegistration,
+                                                protocol::KeyName::kNone));
+  // Signed by the very key it presents: possession is proved before anything else is believed.
+  ASSIGN_OR_RETURN(auto payload, protocol::RegistrationPayload::Parse(jws.payload));
+  ASSIGN_OR_RETURN(auto signature_key, protocol::PublicKey::FromJwk(payload.signature_jwk));
+  ASSIGN_OR_RETURN(auto encryption_key, protocol::PublicKey::FromJwk(payload.encryption_jwk));
+  ASSIGN_OR_RETURN(auto verified, protocol::VerifyJws(std::move(jws), signature_key));
+  if (!encryption_key.key_management()) {
+    return Fail(ErrorCode::kUnsupportedAlgorithm, "the encryption key cannot encrypt");
+  }
+  ASSIGN_OR_RETURN(auto disclosure, protocol::Disclosure::Parse(payload.disclosure));
+  return Applicant{.digest = verified.Digest(),
+                   .payload = std::move(payload),
+                   .signature_key = std::move(signature_key),
+                   .encryption_key = std::move(encryption_key),
+                   .disclosure = std::move(disclosure)};
+}
+
+base::Status Registration::Check(const Applicant& applicant) const {
+  if (applicant.payload.aud != envelope_.keys().id) {
+    return Fail(ErrorCode::kMalformed, "aud is not this gateway");
+  }
+  if (applicant.signature_key == applicant.encryption_key) {
+    return Fail(ErrorCode::kMalformed, "one key for signature and encryption");
+  }
+  return CheckTime(clock_, applicant.payload.iat, limits_.clock_skew);
+}
+
+void Registration::Certify(Applicant applicant, const bank::Verification& answer, Reply reply) {
+  if (answer.verdict == bank::Verdict::kNoAnswer) {
+    return reply.Problem({ErrorCode::kBankUnavailable, "the bank did not confirm the enrolment"});
+  }
+  if (answer.verdict == bank::Verdict::kRefused) {
+    return Refuse(applicant, {ErrorCode::kEnrolmentRefused, "bank: " + answer.reason}, reply);
+  }
+  auto registered = Issue(applicant);
+  if (!registered) return reply.Problem(registered.error());
+  base::LogInfo("participant.registered", {{"id", registered->participant_id}});
+  Answer(applicant, 201, "registered", registered->registered_jws, reply);
+}
+
+Result<protocol::Certificate> Registration::Certificate(const Applicant& applicant,
+                                                        protocol::Role role,
+                                                        const protocol::PublicKey& key) const {
+  const base::UnixTime now = clock_.Now();
+  const protocol::CertificateTemplate what{
+      .role = role,
+      .subject_cn = applicant.participant_id,
+      .subject_key = key,
+      // Valid at once for a participant whose clock is slow.
+      .not_before = now - limits_.clock_skew,
+      .not_after = now + limits_.certificate_lifetime,
+      .account_binding = applicant.disclosure.RawDigest(),
+      .crl_url = public_url_.empty() ? "" : public_url_ + "/v1/crl",
+      .ocsp_url = public_url_.empty() ? "" : public_url_ + "/v1/ocsp"};
+  const GatewayKeys& keys = envelope_.keys();
+  return protocol::BuildCertificate(what, &keys.issuing_ca, *keys.issuing);
+}
+
+// Paper 6.2.2: 3. PG → X: Cert_PX, Cert_VX, P_PG, V_PG
+Result<storage::Registration> Registration::Issue(const Applicant& applicant) {
+  ASSIGN_OR_RETURN(auto signature, Certificate(applicant, protocol::Role::kParticipantSignature,
+                                               applicant.signature_key));
+  ASSIGN_OR_RETURN(auto encryption, Certificate(applicant, protocol::Role::kParticipantEncryption,
+                                                applicant.encryption_key));
+  const GatewayKeys& keys = envelope_.keys();
+  const protocol::RegisteredPayload payload{
+      .iss = keys.id,
+      .sub = applicant.participant_id,
+      .iat = base::ToNumericDate(clock_.Now()),
+      .request = applicant.digest,
+      .nonce = applicant.payload.nonce,
+      .signature_certificate = signature.der(),
+      .encryption_certificate = encryption.der(),
+      .chain = {keys.issuing_ca.der()},
+      .gateway_signature = keys.signature_certificate.der(),
+      .gateway_encryption = keys.encryption_certificate.der()};
+  ASSIGN_OR_RETURN(std::string jws, envelope_.Sign(protocol::kTypRegistered, payload.Print()));
+  return registrations_.Complete({.request_digest = applicant.digest,
+                                  .participant_id = applicant.participant_id,
+                                  .signature_certificate = signature.der(),
+                                  .encryption_certificate = encryption.der(),
+                                  .registered_jws = std::move(jws),
+                                  .registered_at = clock_.Now()});
+}
+
+// An applicant has no ID yet: `sub` is the nonce of the registration. Not stored: strangers could
+// fill the disk. The bank gives the same registration the same answer again, so it stays refused.
+void Registration::Refuse(const Applicant& applicant, const base::Error& error,
+                          Reply& reply) const {
+  const WireError wire = ToWire(error.code);
+  base::LogInfo("registration.refused", {{"code", wire.code}, {"why", error.message}});
+  const protocol::RefusalPayload refusal{.iss = envelope_.keys().id,
+                                         .sub = applicant.payload.nonce,
+                                         .iat = base::ToNumericDate(clock_.Now()),
+                                         .request = applicant.digest,
+                                         .code = std::string(wire.code)};
+  auto jws = envelope_.Sign(protocol::kTypRefusal, refusal.Print());
+  if (!jws) return reply.Problem(jws.error());
+  Answer(applicant, wire.status, "refusal", *jws, reply);
+}
+
+// To the key that is being certified: only its holder learns what was decided.
+void Registration::Answer(const Applicant& applicant, uint32_t status, std::string_view member,
+                          std::string_view jws, Reply& reply) {
+  auto jwe = protocol::SealJwe(applicant.encryption_key, "", {}, protocol::PrintSingle(member, jws));
+  if (!jwe) return reply.Problem(jwe.error());
+  reply.Jose(status, std::move(*jwe));
+}
+
+}  // namespace paygate::gateway::engine

@@ -1,0 +1,265 @@
+#include "gateway/engine/settler.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "gateway/engine/results.h"
+
+namespace paygate::gateway::engine {
+
+using bank::Outcome;
+using base::ErrorCode;
+using storage::FinalOutcome;
+using storage::Intent;
+using storage::Settlement;
+
+namespace {
+
+constexpr std::chrono::seconds kLongestInquiryInterval{60};
+constexpr size_t kMostAskedInOneTick = 512;  // after a restart with many open: no flood at the bank
+// ISO 20022 "invalid cut-off time": the bank never received it before its deadline.
+constexpr const char* kReasonNeverReceived = "TM01";
+
+}  // namespace
+
+Settler::Settler(const base::Clock& clock, const Envelope& envelope, Participants& participants,
+                 storage::AuthorisationStore& store, bank::Bank& bank, StorageKeys& storage_keys,
+                 Parking& parking, base::WorkerPool& workers, const Limits& limits)
+    : clock_(clock),
+      envelope_(envelope),
+      participants_(participants),
+      store_(store),
+      bank_(bank),
+      storage_keys_(storage_keys),
+      parking_(parking),
+      workers_(workers),
+      limits_(limits) {}
+
+std::string Settler::MailboxKey(std::string_view id) { return "mailbox " + std::string(id); }
+std::string Settler::PaymentKey(std::string_view id) { return "payment " + std::string(id); }
+
+void Settler::Begin(const Intent& intent, std::string_view prepared) {
+  {
+    base::MutexLock lock(mutex_);
+    open_.emplace(intent.payment_id(),
+                  Open{.intent = intent, .step = Step::kSubmit});
+  }
+  Send(intent, Step::kSubmit, prepared);
+}
+
+base::Status Settler::Recover(const storage::AuthorisationReader& payments) {
+  size_t found = 0;
+  RETURN_IF_ERROR(payments.ForEachOpen([&](const storage::Payment& payment) {
+    ++found;
+    Open open{.intent = payment.intent,
+              .step = payment.settlement ? Step::kSign : Step::kInquire,
+              .maybe_sent = true,
+              .tell_mailbox = true};
+    if (payment.settlement) open.outcome = payment.settlement->outcome();
+    base::MutexLock lock(mutex_);
+    open_.emplace(payment.intent.payment_id(), std::move(open));
+    due_.emplace(clock_.Monotonic(), payment.intent.payment_id());
+  }));
+  if (found > 0) base::LogInfo("recovery.open_intents", {{"count", found}});
+  return {};
+}
+
+void Settler::Tick() {
+  std::vector<std::string> due;
+  {
+    base::MutexLock lock(mutex_);
+    const base::MonotonicTime now = clock_.Monotonic();
+    while (!due_.empty() && due_.begin()->first <= now && due.size() < kMostAskedInOneTick) {
+      due.push_back(std::move(due_.extract(due_.begin()).mapped()));
+    }
+  }
+  for (const std::string& payment_id : due) {
+    (void)workers_.SubmitPromised([this, payment_id] { Ask(payment_id); });
+  }
+}
+
+void Settler::Ask(const std::string& payment_id) {
+  std::optional<Intent> intent;
+  std::optional<FinalOutcome> outcome;
+  Step step;
+  {
+    base::MutexLock lock(mutex_);
+    auto found = open_.find(payment_id);
+    if (found == open_.end()) return;
+    intent = found->second.intent;
+    outcome = found->second.outcome;
+    step = found->second.step;
+  }
+  if (outcome) return Settle(*intent, *outcome);
+  auto prepared = storage_keys_.Unseal(payment_id, intent->record().prepared_key,
+                                       intent->record().prepared);
+  if (!prepared) {
+    base::LogAlarm("intent.cannot_ask",
+                   {{"payment_id", payment_id}, {"why", prepared.error().message}});
+    return Later(payment_id, step);
+  }
+  Send(*intent, step, *prepared);
+}
+
+// The one place from which bytes reach a bank: an Intent is durable by its type.
+void Settler::Send(const Intent& intent, Step step, std::string_view prepared) {
+  auto done = [this, intent](bank::Answer answer) {
+    (void)workers_.SubmitPromised(
+        [this, intent, answer = std::move(answer)] { OnAnswer(intent, answer); });
+  };
+  if (step == Step::kSubmit) {
+    bank_.Submit(prepared, std::move(done));
+  } else {
+    bank_.Status(prepared, std::move(done));
+  }
+}
+
+void Settler::OnAnswer(const Intent& intent, const bank::Answer& answer) {
+  std::optional<FinalOutcome> outcome;
+  {
+    base::MutexLock lock(mutex_);
+    auto found = open_.find(intent.payment_id());
+    if (found == open_.end()) return;
+    outcome = Decide(intent, found->second, answer);
+    if (!outcome) Schedule(found->second);
+  }
+  if (outcome) return Settle(intent, *outcome);
+  base::LogInfo("intent.open", {{"payment_id", intent.payment_id()},
+                                {"bank", bank::Name(answer.outcome)}});
+}
+
+bool Settler::PastDeadline(const Intent& intent) const {
+  // The skew is for the bank's clock, which enforces the deadline.
+  return clock_.Now() > intent.record().deadline + limits_.clock_skew;
+}
+
+// What the bank's answer means, as the picture in settler.h has it. nullopt: not final.
+std::optional<FinalOutcome> Settler::Decide(const Intent& intent, Open& open,
+                                            const bank::Answer& answer) {
+  const FinalOutcome never_received{.reason = kReasonNeverReceived};
+  switch (answer.outcome) {
+    case Outcome::kCompleted:
+      return FinalOutcome{.completed = true,
+                          .bank_reference = answer.bank_reference,
+                          .evidence = answer.evidence};
+    case Outcome::kRejected:
+      return FinalOutcome{.reason = answer.reason, .evidence = answer.evidence};
+    case Outcome::kPending:
+    case Outcome::kUnknown:
+      open.maybe_sent = true;
+      open.step = Step::kInquire;
+      return std::nullopt;
+    case Outcome::kNotSent:
+    case Outcome::kBusy:
+      if (PastDeadline(intent) && !open.maybe_sent) return never_received;
+      if (PastDeadline(intent)) open.step = Step::kInquire;
+      return std::nullopt;
+    case Outcome::kNotFound:
+      if (!PastDeadline(intent)) {
+        // Only until the bank's own deadline: it executes nothing that comes later.
+        if (clock_.Now() < intent.record().deadline) open.step = Step::kSubmit;
+        return std::nullopt;
+      }
+      open.step = Step::kInquire;
+      if (auto capabilities = bank_.GetCapabilities();
+          capabilities && capabilities->notfound_is_final) {
+        return never_received;
+      }
+      base::LogAlarm("intent.needs_operator",
+                     {{"payment_id", intent.payment_id()},
+                      {"why", "the bank knows nothing of it and cannot say that this is final"}});
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+// From here on nobody is told `pending` any more, so whether the mailbox must hear of it is settled.
+bool Settler::StartSettling(const std::string& payment_id) {
+  base::MutexLock lock(mutex_);
+  auto found = open_.find(payment_id);
+  if (found == open_.end()) return true;
+  found->second.settling = true;
+  return found->second.tell_mailbox;
+}
+
+void Settler::Settle(const Intent& intent, const FinalOutcome& outcome) {
+  const bool tell_mailbox = StartSettling(intent.payment_id());
+  const auto settlement = Settlement::Decide(intent, outcome, clock_.Now());
+  auto stored = SignAndStore(settlement, tell_mailbox);
+  if (!stored && stored.error().code != ErrorCode::kAlreadyExists) {
+    base::LogError("settlement.delayed", {{"payment_id", intent.payment_id()},
+                                          {"why", stored.error().ToString()}});
+    if (stored.error().code != ErrorCode::kStoreUnavailable) {
+      // The bank's word is safe at once; the signatures follow when the token is back.
+      if (auto kept = store_.RecordOutcome(settlement); kept) {
+        base::MutexLock lock(mutex_);
+        if (auto found = open_.find(intent.payment_id()); found != open_.end()) {
+          found->second.outcome = outcome;
+        }
+      }
+    }
+    return Later(intent.payment_id(), Step::kSign);
+  }
+  {
+    base::MutexLock lock(mutex_);
+    open_.erase(intent.payment_id());
+  }
+  base::LogInfo("payment.settled", {{"payment_id", intent.payment_id()},
+                                    {"result", outcome.completed ? "completed" : "failed"},
+                                    {"amount", intent.record().amount.ToString()}});
+  parking_.WakeAll(PaymentKey(intent.payment_id()));
+  parking_.WakeAll(MailboxKey(intent.record().seller_id));
+  parking_.WakeAll(MailboxKey(intent.record().buyer_id));
+}
+
+// Paper 6.2.4: 4. PG → B: e_PB(T || s_PG(T result ID_B BBLK CSBLK)), 5. PG → S: likewise for S.
+// Both signatures in one trip to the token; outcome, results and deliveries in one durable batch.
+base::Status Settler::SignAndStore(const Settlement& settlement, bool tell_mailbox) {
+  const storage::IntentRecord& intent = settlement.intent().record();
+  ASSIGN_OR_RETURN(ResultPayloads results, FinalResults(envelope_.keys().id, settlement));
+  ASSIGN_OR_RETURN(auto jws, envelope_.SignAll(
+                                 {{protocol::kTypReceipt, results.receipt.Print()},
+                                  {protocol::kTypPaymentConfirmation, results.confirmation.Print()}}));
+  ASSIGN_OR_RETURN(auto seller, participants_.NewestEncryptionCertificate(intent.seller_id));
+  ASSIGN_OR_RETURN(std::string to_seller,
+                   Envelope::Seal(seller, protocol::PrintSingle("confirmation", jws[1])));
+  std::vector<storage::Delivery> deliveries{{intent.seller_id, std::move(to_seller)}};
+  if (tell_mailbox) {
+    ASSIGN_OR_RETURN(auto buyer, participants_.NewestEncryptionCertificate(intent.buyer_id));
+    ASSIGN_OR_RETURN(std::string to_buyer,
+                     Envelope::Seal(buyer, protocol::PrintSingle("receipt", jws[0])));
+    deliveries.push_back({intent.buyer_id, std::move(to_buyer)});
+  }
+  return store_.Settle(settlement, {.receipt = jws[0], .confirmation = jws[1]}, deliveries);
+}
+
+base::Result<std::optional<std::string>> Settler::PendingReceipt(const Intent& intent) {
+  {
+    base::MutexLock lock(mutex_);
+    auto found = open_.find(intent.payment_id());
+    if (found == open_.end() || found->second.settling) return std::nullopt;
+    found->second.tell_mailbox = true;
+  }
+  ASSIGN_OR_RETURN(auto payload, PendingResult(envelope_.keys().id, intent, clock_.Now()));
+  ASSIGN_OR_RETURN(std::string jws, envelope_.Sign(protocol::kTypReceipt, payload.Print()));
+  return jws;
+}
+
+void Settler::Later(const std::string& payment_id, Step step) {
+  base::MutexLock lock(mutex_);
+  auto found = open_.find(payment_id);
+  if (found == open_.end()) return;
+  found->second.settling = false;
+  // Not yet durable, the bank's word is asked for again; the bank answers the same.
+  found->second.step = step == Step::kSign && !found->second.outcome ? Step::kInquire : step;
+  Schedule(found->second);
+}
+
+void Settler::Schedule(Open& open) {
+  const int doublings = std::min(open.attempts++, 10);
+  const auto wait = std::min<std::chrono::seconds>(limits_.inquiry_interval * (1 << doublings),
+                                                   kLongestInquiryInterval);
+  due_.emplace(clock_.Monotonic() + wait, open.intent.payment_id());
+}
+
+}  // namespace paygate::gateway::engine

@@ -1,0 +1,94 @@
+// From a durable intent to its end: asks the bank, believes only the bank, signs both results, makes
+// them durable, wakes who waits. Every open intent is in one table here, whether it is a minute old
+// or was found at start-up: recovery is the same path.
+//
+//   kSubmit ──submit──▶ completed | rejected ─────────────▶ settled
+//      ▲  ▲               │ pending, unknown
+//      │  └ not sent, busy│                 
+//      │                  ▼
+//      └─not found──── kInquire ──status──▶ completed | rejected ─▶ settled
+//        (before the deadline)    not found after it ─▶ failed, if the adapter declares it final
+//
+// A time-out is no answer: the intent stays open. Thread-safe; runs on workers and callbacks.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "bank/bank.h"
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "base/worker_pool.h"
+#include "gateway/engine/envelope.h"
+#include "gateway/engine/limits.h"
+#include "gateway/engine/parking.h"
+#include "gateway/engine/participants.h"
+#include "gateway/engine/storage_keys.h"
+#include "storage/store.h"
+
+namespace paygate::gateway::engine {
+
+class Settler {
+ public:
+  Settler(const base::Clock& clock, const Envelope& envelope, Participants& participants,
+          storage::AuthorisationStore& store, bank::Bank& bank, StorageKeys& storage_keys,
+          Parking& parking, base::WorkerPool& workers, const Limits& limits);
+
+  // A fresh intent, with the bytes that it was recorded with.
+  void Begin(const storage::Intent& intent, std::string_view prepared) EXCLUDES(mutex_);
+  // Every open intent of the store, at start-up: each is asked about before anything is sent.
+  base::Status Recover(const storage::AuthorisationReader& payments) EXCLUDES(mutex_);
+  // From the ticker: asks about what is due.
+  void Tick() EXCLUDES(mutex_);
+  // The signed `pending` of protocol.md section 6; nullopt if the payment is being settled this
+  // moment: then wait for it. Once given, the end also goes to the buyer's mailbox.
+  base::Result<std::optional<std::string>> PendingReceipt(const storage::Intent& intent)
+      EXCLUDES(mutex_);
+
+  static std::string MailboxKey(std::string_view participant_id);  // for Parking
+  static std::string PaymentKey(std::string_view payment_id);
+
+ private:
+  enum class Step : uint8_t { kSubmit, kInquire, kSign };
+  struct Open {
+    storage::Intent intent;
+    Step step;
+    bool settling = false;         // from the bank's final word until the results are durable
+    bool maybe_sent = false;       // some byte of it may have reached the bank
+    bool tell_mailbox = false;     // the buyer was, or may have been, told `pending`
+    int attempts = 0;
+    std::optional<storage::FinalOutcome> outcome;  // kSign: the bank's word is durable already
+  };
+  void Ask(const std::string& payment_id) EXCLUDES(mutex_);
+  void Send(const storage::Intent& intent, Step step, std::string_view prepared);
+  void OnAnswer(const storage::Intent& intent, const bank::Answer& answer) EXCLUDES(mutex_);
+  std::optional<storage::FinalOutcome> Decide(const storage::Intent& intent, Open& open,
+                                              const bank::Answer& answer) REQUIRES(mutex_);
+  bool PastDeadline(const storage::Intent& intent) const;
+  void Settle(const storage::Intent& intent, const storage::FinalOutcome& outcome)
+      EXCLUDES(mutex_);
+  base::Status SignAndStore(const storage::Settlement& settlement, bool tell_mailbox);
+  void Later(const std::string& payment_id, Step step) EXCLUDES(mutex_);
+  void Schedule(Open& open) REQUIRES(mutex_);
+  bool StartSettling(const std::string& payment_id) EXCLUDES(mutex_);
+
+  const base::Clock& clock_;
+  const Envelope& envelope_;
+  Participants& participants_;
+  storage::AuthorisationStore& store_;
+  bank::Bank& bank_;
+  StorageKeys& storage_keys_;
+  Parking& parking_;
+  base::WorkerPool& workers_;
+  const Limits& limits_;
+  base::Mutex mutex_;
+  std::unordered_map<std::string, Open> open_ GUARDED_BY(mutex_);
+  // When to ask again. An intent that is being asked about or settled is not in here, so there is
+  // one call to the bank, or one settlement, for it at a time.
+  std::multimap<base::MonotonicTime, std::string> due_ GUARDED_BY(mutex_);
+};
+
+}  // namespace paygate::gateway::engine

@@ -1,0 +1,59 @@
+// The steps that every signed message of a participant goes through, and the signed refusal that a
+// message gets once its signature has verified (protocol.md section 9). Thread-safe.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "gateway/engine/envelope.h"
+#include "gateway/engine/participants.h"
+#include "gateway/engine/reply.h"
+#include "protocol/jws.h"
+#include "storage/store.h"
+
+namespace paygate::gateway::engine {
+
+// A participant's message whose signature verified under a valid certificate.
+struct VerifiedMessage {
+  Participant sender;
+  std::string digest;
+  std::string payload;
+};
+
+// kClockSkew if iat (any non-negative number) is further than `skew` from the clock.
+base::Status CheckTime(const base::Clock& clock, int64_t iat, std::chrono::seconds skew);
+
+class SignedMessages {
+ public:
+  SignedMessages(const base::Clock& clock, const Envelope& envelope, Participants& participants,
+                 storage::Refusals& refusals)
+      : clock_(clock), envelope_(envelope), participants_(participants), refusals_(refusals) {}
+
+  // x5c → Cert_V, valid, registered, not revoked; then the signature.
+  base::Result<VerifiedMessage> Verify(protocol::UnverifiedJws jws) const;
+  // iss and aud of a payload against the sender and this gateway.
+  base::Status CheckParties(const VerifiedMessage& message, std::string_view iss,
+                            std::string_view aud) const;
+
+  // If this very message was refused before: answers it the same way again and returns true.
+  bool AnswerRefusedBefore(const protocol::UnverifiedJws& jws, Reply& reply) const;
+  // The refusal becomes durable, then leaves. `payment_id` only with already-paid, to the buyer
+  // who paid. Errors that decide nothing (503, 429, 500) are answered as problems.
+  void Refuse(const VerifiedMessage& message, const base::Error& error, Reply& reply,
+              std::string_view payment_id = {}) const;
+  // {"done": JWS}
+  void Acknowledge(const VerifiedMessage& message, Reply& reply) const;
+  // A JWE to the sender, or a problem if sealing fails.
+  static void Answer(const protocol::Certificate& recipient, uint32_t status,
+                     std::string_view payload, Reply& reply);
+
+ private:
+  const base::Clock& clock_;
+  const Envelope& envelope_;
+  Participants& participants_;
+  storage::Refusals& refusals_;
+};
+
+}  // namespace paygate::gateway::engine
