@@ -48,7 +48,7 @@ struct Config {
     std::chrono::seconds inquiry_interval_s{2};  // first; doubles up to a minute
     std::chrono::seconds gateway_document_lifetime_s{3600};
     std::chrono::seconds certificate_lifetime_s{2 * 365 * 24 * 3600};
-    std::vector<std::string> currencies;  // accepted; empty: all of ISO 4217
+    std::vector<std::string> currencies{"EUR", "GBP", "USD"};  // accepted
     std::string public_url;               // for CRL and OCSP addresses in certificates
   } engine;
 

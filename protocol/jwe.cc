@@ -56,18 +56,24 @@ base::Status ReadExtra(JsonObject& header, JweExtra& out) {
   return {};
 }
 
+Result<std::string> UncompressedPoint(EVP_PKEY* key) {
+  std::string point(65, '\0');
+  size_t length = 0;
+  if (EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, Bytes(point), point.size(),
+                                      &length) != 1 ||
+      length != point.size() || point[0] != 4) {
+    return Fail(ErrorCode::kInternal, "OpenSSL gives no uncompressed P-256 point");
+  }
+  return point;
+}
+
 // The epk as an uncompressed point, checked to be on the curve before any private key sees it.
 Result<std::string> EphemeralPoint(const std::string& epk_json) {
   ASSIGN_OR_RETURN(const PublicKey epk, PublicKey::FromJwk(epk_json));
-  std::string point(65, '\0');
-  size_t length = 0;
-  if (epk.key_management() != hsm::KeyManagement::kEcdhEs ||
-      EVP_PKEY_get_octet_string_param(epk.get(), OSSL_PKEY_PARAM_PUB_KEY, Bytes(point),
-                                      point.size(), &length) != 1 ||
-      length != point.size()) {
+  if (epk.key_management() != hsm::KeyManagement::kEcdhEs) {
     return Malformed("an epk is a P-256 key");
   }
-  return point;
+  return UncompressedPoint(epk.get());
 }
 
 base::Status ReadHeader(const JweHeaderPolicy& policy, std::string_view header_b64,
@@ -133,8 +139,7 @@ bool GcmSeal(const SecretBytes& cek, std::string_view plain, ParsedJwe& jwe) {
                              jwe.tag.data()) == 1;
 }
 
-// A fresh content key and, in `epk` or `encrypted_key`, what the recipient needs to have it too.
-Result<SecretBytes> Agree(const PublicKey& recipient, std::string& epk) {
+Result<ContentKey> Agree(const PublicKey& recipient) {
   KeyPtr ephemeral(EVP_EC_gen("P-256"));
   KeyContextPtr context(
       ephemeral ? EVP_PKEY_CTX_new_from_pkey(nullptr, ephemeral.get(), nullptr) : nullptr);
@@ -146,26 +151,33 @@ Result<SecretBytes> Agree(const PublicKey& recipient, std::string& epk) {
       EVP_PKEY_derive(context.get(), z.data(), &length) != 1 || length != z.size()) {
     return Fail(ErrorCode::kInternal, "OpenSSL could not agree on a key");
   }
-  ASSIGN_OR_RETURN(const PublicKey shown,
-                   PublicKey::FromSpki(ToDer(i2d_PUBKEY, ephemeral.get())));
-  epk = shown.ToJwk();
-  return hsm::ConcatKdfA256Gcm(z);
+  ASSIGN_OR_RETURN(std::string point, UncompressedPoint(ephemeral.get()));
+  return ContentKey{.key = hsm::ConcatKdfA256Gcm(z), .wrapped = std::move(point)};
 }
 
-Result<SecretBytes> Encrypt(const PublicKey& recipient, std::string& encrypted_key) {
-  SecretBytes cek = base::RandomSecret(kCekBytes);
+Result<ContentKey> Encrypt(const PublicKey& recipient) {
+  ContentKey made{.key = base::RandomSecret(kCekBytes), .wrapped = {}};
   KeyContextPtr context(EVP_PKEY_CTX_new_from_pkey(nullptr, recipient.get(), nullptr));
-  encrypted_key.resize(EVP_PKEY_get_size(recipient.get()));
-  size_t length = encrypted_key.size();
+  made.wrapped.resize(EVP_PKEY_get_size(recipient.get()));
+  size_t length = made.wrapped.size();
   if (!context || EVP_PKEY_encrypt_init(context.get()) != 1 ||
       EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_OAEP_PADDING) != 1 ||
       EVP_PKEY_CTX_set_rsa_oaep_md(context.get(), EVP_sha256()) != 1 ||
       EVP_PKEY_CTX_set_rsa_mgf1_md(context.get(), EVP_sha256()) != 1 ||
-      EVP_PKEY_encrypt(context.get(), Bytes(encrypted_key), &length, cek.data(), cek.size()) != 1 ||
-      length != encrypted_key.size()) {
+      EVP_PKEY_encrypt(context.get(), Bytes(made.wrapped), &length, made.key.data(),
+                       made.key.size()) != 1 ||
+      length != made.wrapped.size()) {
     return Fail(ErrorCode::kInternal, "OpenSSL could not encrypt a key");
   }
-  return cek;
+  return made;
+}
+
+std::string EpkJson(std::string_view point) {
+  JsonWriter epk;
+  epk.String("crv", "P-256").String("kty", "EC");
+  epk.String("x", base::Base64UrlEncode(point.substr(1, 32)));
+  epk.String("y", base::Base64UrlEncode(point.substr(33, 32)));
+  return epk.Take();
 }
 
 }  // namespace
@@ -215,26 +227,30 @@ Result<std::string> OpenJwe(const ParsedJwe& jwe, hsm::Decrypter& key) {
   return plain;
 }
 
-Result<std::string> SealJwe(const PublicKey& recipient, std::string_view x5t_s256,
-                            const JweExtra& extra, std::string_view payload) {
+Result<ContentKey> NewContentKey(const PublicKey& recipient) {
   const auto algorithm = recipient.key_management();
   if (!algorithm) {
     return Fail(ErrorCode::kUnsupportedAlgorithm, "an Ed25519 key cannot be encrypted to");
   }
+  return *algorithm == hsm::KeyManagement::kEcdhEs ? Agree(recipient) : Encrypt(recipient);
+}
+
+Result<std::string> SealJwe(const PublicKey& recipient, std::string_view x5t_s256,
+                            const JweExtra& extra, std::string_view payload) {
   if (payload.empty()) return Fail(ErrorCode::kInvalidArgument, "an empty message is not sent");
-  std::string epk, encrypted_key;
-  ASSIGN_OR_RETURN(const SecretBytes cek, *algorithm == hsm::KeyManagement::kEcdhEs
-                                              ? Agree(recipient, epk)
-                                              : Encrypt(recipient, encrypted_key));
+  ASSIGN_OR_RETURN(const ContentKey cek, NewContentKey(recipient));
+  const bool ecdh = recipient.key_management() == hsm::KeyManagement::kEcdhEs;
   JsonWriter header;
-  header.String("alg", hsm::JoseName(*algorithm)).String("enc", "A256GCM");
-  if (!epk.empty()) header.Raw("epk", epk);
+  header.String("alg", hsm::JoseName(*recipient.key_management())).String("enc", "A256GCM");
+  if (ecdh) header.Raw("epk", EpkJson(cek.wrapped));
   if (!x5t_s256.empty()) header.String("x5t#S256", x5t_s256);
   if (!extra.name.empty()) header.String(extra.name, extra.value);
   ParsedJwe jwe;
   jwe.header_b64 = base::Base64UrlEncode(header.Take());
-  if (!GcmSeal(cek, payload, jwe)) return Fail(ErrorCode::kInternal, "OpenSSL could not encrypt");
-  return jwe.header_b64 + "." + base::Base64UrlEncode(encrypted_key) + "." +
+  if (!GcmSeal(cek.key, payload, jwe)) {
+    return Fail(ErrorCode::kInternal, "OpenSSL could not encrypt");
+  }
+  return jwe.header_b64 + "." + (ecdh ? "" : base::Base64UrlEncode(cek.wrapped)) + "." +
          base::Base64UrlEncode(jwe.iv) + "." + base::Base64UrlEncode(jwe.ciphertext) + "." +
          base::Base64UrlEncode(jwe.tag);
 }

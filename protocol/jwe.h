@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "base/secret_bytes.h"
 #include "hsm/decrypter.h"
 #include "protocol/public_key.h"
 
@@ -32,6 +33,14 @@ struct ParsedJwe {
 
 base::Result<ParsedJwe> ParseJwe(std::string_view compact);
 base::Result<std::string> OpenJwe(const ParsedJwe& jwe, hsm::Decrypter& key);
+
+// A fresh content encryption key, and what its recipient's Decrypter needs to have it too
+// (hsm::WrappedKey::bytes). Also wraps the gateway's storage keys.
+struct ContentKey {
+  base::SecretBytes key;  // 32 bytes
+  std::string wrapped;
+};
+base::Result<ContentKey> NewContentKey(const PublicKey& recipient);
 
 // Encrypts to `recipient`; `x5t_s256` is left out of the header if empty.
 base::Result<std::string> SealJwe(const PublicKey& recipient, std::string_view x5t_s256,

@@ -21,6 +21,7 @@ constexpr std::string_view kTypRegistered = "p2p-registered+jws";
 constexpr std::string_view kTypSellerChallenge = "p2p-seller-challenge+jws";
 constexpr std::string_view kTypSellerConfirmation = "p2p-seller-confirmation+jws";
 constexpr std::string_view kTypCsblk = "p2p-csblk+sd-jwt";
+constexpr std::string_view kTypRevocation = "p2p-revocation+jws";
 constexpr std::string_view kTypCancellation = "p2p-cancellation+jws";
 constexpr std::string_view kTypBuyerChallenge = "p2p-buyer-challenge+jws";
 constexpr std::string_view kTypPaymentAuthorisation = "p2p-payment-authorisation+jws";
@@ -65,6 +66,16 @@ struct RegisteredPayload {
   std::vector<std::string> chain;
   std::string gateway_signature, gateway_encryption;
   PAYGATE_MESSAGE(RegisteredPayload);
+};
+
+enum class RevocationReason : uint8_t { kKeyCompromise, kCessationOfOperation, kSuperseded };
+std::string_view Name(RevocationReason reason);  // "keyCompromise" …
+struct RevocationPayload {
+  std::string iss, aud;
+  int64_t iat = 0;
+  std::string nonce;
+  RevocationReason reason = RevocationReason::kKeyCompromise;
+  PAYGATE_MESSAGE(RevocationPayload);
 };
 
 // ---- Section 5: seller block certification (paper 6.2.3) ----
