@@ -2,7 +2,8 @@
 //
 // Names: XPayload is the JWS payload of `typ` kTypX; XBody is the JSON inside a JWE. A JWS inside a
 // body is carried as its compact string. Parse checks the form of every value (nonces, IDs, digests,
-// prices, goods), never signatures, times or anything that needs a key. Pure; thread-safe.
+// prices, goods), never signatures, times or anything that needs a key. All errors are kMalformed,
+// but kUnsupportedCurrency for a price in one that nobody knows. Pure; thread-safe.
 #pragma once
 
 #include <optional>
@@ -30,6 +31,9 @@ constexpr std::string_view kTypPaymentConfirmation = "p2p-payment-confirmation+j
 constexpr std::string_view kTypMailbox = "p2p-mailbox+jws";
 constexpr std::string_view kTypDone = "p2p-done+jws";
 constexpr std::string_view kTypRefusal = "p2p-refusal+jws";
+
+constexpr int64_t kMaxNumericDate = 253402300799;  // the last second of the year 9999
+constexpr size_t kMaxEnrolmentCodeBytes = 256;
 
 #define PAYGATE_MESSAGE(T)                                     \
   static base::Result<T> Parse(std::string_view json);         \
@@ -167,9 +171,13 @@ struct PaymentResultPayload {  // messages 4 (receipt) and 5 (confirmation, with
   Bblk bblk;
   std::string csblk;
   PAYGATE_MESSAGE(PaymentResultPayload);
+  // Message 5: the same, but final and without a reason (which is not the seller's business).
+  static base::Result<PaymentResultPayload> ParseConfirmation(std::string_view json);
 };
 
 // ---- Section 8: mailbox ----
+constexpr int64_t kMaxMailboxWait = 30;  // seconds
+constexpr size_t kMaxMailboxMessages = 50;
 struct MailboxPayload {
   std::string iss, aud;
   int64_t iat = 0;

@@ -24,6 +24,7 @@ std::string NewNonce();                // R_i: 16 random bytes, base64url
 base::Status CheckIban(std::string_view iban);
 // 1 to 1024 bytes of UTF-8, no control or bidirectional-control characters. kMalformed otherwise.
 base::Status CheckGoods(std::string_view goods);
+base::Status CheckText(std::string_view text, size_t max_bytes);  // the same, of another length
 
 std::string PrintPrice(const base::Money& price);                // {"amount":…,"currency":…}
 base::Result<base::Money> ParsePrice(JsonObject price);
@@ -34,11 +35,12 @@ class Disclosure {
   static base::Result<Disclosure> Parse(std::string_view text);
   static base::Result<Disclosure> Make(std::string_view iban);  // with a fresh salt
   const std::string& text() const { return text_; }
-  const std::string& account() const { return account_; }
+  const std::string& account() const { return account_; }  // IBAN
   std::string Digest() const;     // base64url(SHA-256(ASCII(text)))
   std::string RawDigest() const;  // the 32 bytes, as in accountBinding
 
  private:
+  Disclosure() = default;
   std::string text_, account_;
 };
 
