@@ -96,7 +96,7 @@ Result<std::unique_ptr<hsm::token::TokenClient>> OpenToken(const Config& config)
   hsm::token::TokenClientOptions options{
       .operation_deadline = config.token.operation_deadline_ms,
       .memory_limit_bytes = config.token.memory_limit_mib << 20};
-  for (uint32_t i = 0; i < config.token.processes; ++i) {
+  for (uint32_t i = 0; i < config.token.ProcessCount(); ++i) {
     options.sockets.push_back(config.TokenSocket(i));
   }
   return hsm::token::TokenClient::Open(std::move(options));
