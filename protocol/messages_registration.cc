@@ -161,4 +161,46 @@ std::string RegisteredPayload::Print() const {
       .Take();
 }
 
+std::string_view Name(RevocationReason reason) {
+  switch (reason) {
+    case RevocationReason::kKeyCompromise:
+      return "keyCompromise";
+    case RevocationReason::kCessationOfOperation:
+      return "cessationOfOperation";
+    case RevocationReason::kSuperseded:
+      return "superseded";
+  }
+  return "";
+}
+
+base::Result<RevocationPayload> RevocationPayload::Parse(std::string_view json) {
+  ASSIGN_OR_RETURN(MessageReader r, MessageReader::Open(json));
+  RevocationPayload m{.iss = r.Id("iss"),
+                      .aud = r.Id("aud"),
+                      .iat = r.Time("iat"),
+                      .nonce = r.Nonce("nonce")};
+  const std::string reason = r.object().TakeString("reason");
+  bool known = false;
+  for (RevocationReason each : {RevocationReason::kKeyCompromise,
+                                RevocationReason::kCessationOfOperation,
+                                RevocationReason::kSuperseded}) {
+    if (reason != Name(each)) continue;
+    m.reason = each;
+    known = true;
+  }
+  if (!known) r.Fail("reason", "is none of those that the page lists");
+  RETURN_IF_ERROR(r.Finish());
+  return m;
+}
+
+std::string RevocationPayload::Print() const {
+  return JsonWriter()
+      .String("iss", iss)
+      .String("aud", aud)
+      .Integer("iat", iat)
+      .String("nonce", nonce)
+      .String("reason", Name(reason))
+      .Take();
+}
+
 }  // namespace paygate::protocol
