@@ -9,8 +9,8 @@
 #include "protocol/certificate_profile.h"
 #include "protocol/openssl.h"
 
-// Grammar: RFC 5280 section 4.1, DER. The subject is one CN or nothing that we read; extensions that
-// we read: basicConstraints, keyUsage, extKeyUsage, accountBinding. Others are ignored unless
+// Grammar: RFC 5280 section 4.1, DER. The subject is one CN or nothing that we read; extensions
+// that we read: basicConstraints, keyUsage, extKeyUsage, accountBinding. Others are ignored unless
 // critical (subjectAltName may be).
 namespace paygate::protocol {
 namespace {
@@ -144,8 +144,7 @@ base::Status Fill(X509* x509, Parsed& out) {
   out.signature_algorithm = ToDer(i2d_X509_ALGOR, X509_get0_tbs_sigalg(x509));
   const ASN1_INTEGER* serial = X509_get0_serialNumber(x509);
   if (ASN1_STRING_type(serial) != V_ASN1_INTEGER) return Invalid("the serial is not positive");
-  out.serial_hex =
-      base::HexEncode(View(ASN1_STRING_get0_data(serial), ASN1_STRING_length(serial)));
+  out.serial_hex = base::HexEncode(View(ASN1_STRING_get0_data(serial), ASN1_STRING_length(serial)));
   auto key = PublicKey::FromSpki(ToDer(i2d_X509_PUBKEY, X509_get_X509_PUBKEY(x509)));
   if (!key) return Invalid("its key: " + key.error().message);
   out.key = std::move(*key);

@@ -58,9 +58,8 @@ base::Status CheckTemplate(const CertificateTemplate& what, const Certificate* i
       (!IsParticipant(what.role) && !what.account_binding.empty())) {
     return Wrong("an account binding of 32 octets goes into a participant's certificates alone");
   }
-  if (!what.serial.empty() &&
-      (what.serial.size() < kMinSerialBytes || what.serial.size() > kMaxSerialBytes ||
-       what.serial[0] <= 0)) {
+  if (!what.serial.empty() && (what.serial.size() < kMinSerialBytes ||
+                               what.serial.size() > kMaxSerialBytes || what.serial[0] <= 0)) {
     return Wrong("a serial has 8 to 20 octets, the first from 01 to 7f");
   }
   if ((!what.crl_url.empty() && !IsUrl(what.crl_url)) ||
@@ -136,19 +135,18 @@ Result<std::string> Extensions(const CertificateTemplate& what, const Certificat
                                                        : ""sv);
   all += Extension("2.5.29.19", true, der::Tlv(der::kSequence, ca));
   all += Extension("2.5.29.15", true, KeyUsage(*KeyUsageFor(what.role, what.subject_key)));
-  all += Extension("2.5.29.14", false,
-                   der::Tlv(der::kOctetString, KeyIdentifier(what.subject_key)));
+  all +=
+      Extension("2.5.29.14", false, der::Tlv(der::kOctetString, KeyIdentifier(what.subject_key)));
   if (issuer) {
-    all += Extension("2.5.29.35", false, der::Sequence({der::Tlv(der::Context(0),
-                                                        AuthorityKeyIdentifier(*issuer))}));
+    all += Extension("2.5.29.35", false,
+                     der::Sequence({der::Tlv(der::Context(0), AuthorityKeyIdentifier(*issuer))}));
   }
   if (!IsCa(what.role)) {
     all += Extension("2.5.29.37", what.role != Role::kTlsServer,
                      der::Sequence({der::Oid(RoleOidOf(what.role))}));
   }
   if (!what.account_binding.empty()) {
-    all += Extension(kAccountBindingOid, false,
-                     der::Tlv(der::kOctetString, what.account_binding));
+    all += Extension(kAccountBindingOid, false, der::Tlv(der::kOctetString, what.account_binding));
   }
   if (!what.crl_url.empty()) {
     const std::string full_name = der::Tlv(der::ContextConstructed(0), Uri(what.crl_url));
@@ -156,8 +154,9 @@ Result<std::string> Extensions(const CertificateTemplate& what, const Certificat
     all += Extension("2.5.29.31", false, der::Sequence({der::Sequence({point})}));
   }
   if (!what.ocsp_url.empty()) {
-    all += Extension("1.3.6.1.5.5.7.1.1", false, der::Sequence({der::Sequence({
-        der::Oid("1.3.6.1.5.5.7.48.1"), Uri(what.ocsp_url)})}));
+    all += Extension(
+        "1.3.6.1.5.5.7.1.1", false,
+        der::Sequence({der::Sequence({der::Oid("1.3.6.1.5.5.7.48.1"), Uri(what.ocsp_url)})}));
   }
   if (what.role == Role::kTlsServer) {
     ASSIGN_OR_RETURN(std::string names, AlternativeNames(what));

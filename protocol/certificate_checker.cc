@@ -6,8 +6,8 @@
 #include "protocol/openssl.h"
 #include "protocol/values.h"
 
-// Own, explicit checks: a path has exactly three certificates (root, issuing CA, leaf), and each has
-// one possible profile. OpenSSL does the signature (X509_verify) and the DER.
+// Own, explicit checks: a path has exactly three certificates (root, issuing CA, leaf), and each
+// has one possible profile. OpenSSL does the signature (X509_verify) and the DER.
 namespace paygate::protocol {
 namespace {
 

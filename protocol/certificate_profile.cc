@@ -27,10 +27,9 @@ std::string AlgorithmIdentifier(hsm::SignatureAlgorithm algorithm) {
   // RFC 4055 section 3.1; NULL parameters of SHA-256 as its section 2.1 has them.
   const std::string sha256 = der::Sequence({der::Oid("2.16.840.1.101.3.4.2.1"), "\x05\x00"sv});
   const std::string mgf1 = der::Sequence({der::Oid("1.2.840.113549.1.1.8"), sha256});
-  const std::string parameters =
-      der::Sequence({der::Tlv(der::ContextConstructed(0), sha256),
-                     der::Tlv(der::ContextConstructed(1), mgf1),
-                     der::Tlv(der::ContextConstructed(2), "\x02\x01\x20"sv)});
+  const std::string parameters = der::Sequence(
+      {der::Tlv(der::ContextConstructed(0), sha256), der::Tlv(der::ContextConstructed(1), mgf1),
+       der::Tlv(der::ContextConstructed(2), "\x02\x01\x20"sv)});
   return der::Sequence({der::Oid("1.2.840.113549.1.1.10"), parameters});
 }
 

@@ -49,7 +49,7 @@ std::string AlgorithmIdentifier(hsm::SignatureAlgorithm algorithm);
 struct Certificate::Parsed {
   X509Ptr x509;
   std::string der, fingerprint, subject_id, serial_hex;
-  std::string subject, issuer;  // DER of the names
+  std::string subject, issuer;      // DER of the names
   std::string signature_algorithm;  // DER of the AlgorithmIdentifier
   std::optional<PublicKey> key;     // always there in a Certificate
   base::UnixTime not_before, not_after;

@@ -21,7 +21,7 @@ enum Tag : uint8_t {
   kSequence = 0x30,
   kSet = 0x31,
 };
-constexpr uint8_t Context(int n) { return static_cast<uint8_t>(0x80 | n); }          // primitive
+constexpr uint8_t Context(int n) { return static_cast<uint8_t>(0x80 | n); }  // primitive
 constexpr uint8_t ContextConstructed(int n) { return static_cast<uint8_t>(0xa0 | n); }
 
 std::string Tlv(uint8_t tag, std::string_view contents);

@@ -14,8 +14,8 @@
 #include "protocol/values.h"
 
 // Grammar (RFC 7516 section 7.1):
-//   JWE    = b64u(header) "." b64u(encrypted key) "." b64u(iv 12) "." b64u(ciphertext) "." b64u(tag 16)
-//   header = {"alg":"ECDH-ES","enc":"A256GCM","epk":{"crv":"P-256","kty":"EC","x":…,"y":…} …}
+//   JWE    = b64u(header) "." b64u(encrypted key) "." b64u(iv 12) "." b64u(ciphertext) "." b64u(tag
+//   16) header = {"alg":"ECDH-ES","enc":"A256GCM","epk":{"crv":"P-256","kty":"EC","x":…,"y":…} …}
 //          | {"alg":"RSA-OAEP-256","enc":"A256GCM" …}
 //            and perhaps "x5t#S256":b64u(32), and perhaps one of "r1" "r3" "r5" "handshake"
 //   The encrypted key is empty with ECDH-ES; the ciphertext never is.
@@ -135,14 +135,13 @@ bool GcmSeal(const SecretBytes& cek, std::string_view plain, ParsedJwe& jwe) {
          EVP_EncryptUpdate(context.get(), Bytes(jwe.ciphertext), &length, Bytes(plain),
                            static_cast<int>(plain.size())) == 1 &&
          EVP_EncryptFinal_ex(context.get(), Bytes(jwe.ciphertext), &length) == 1 &&
-         EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_GET_TAG, kTagBytes,
-                             jwe.tag.data()) == 1;
+         EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_GET_TAG, kTagBytes, jwe.tag.data()) == 1;
 }
 
 Result<ContentKey> Agree(const PublicKey& recipient) {
   KeyPtr ephemeral(EVP_EC_gen("P-256"));
-  KeyContextPtr context(
-      ephemeral ? EVP_PKEY_CTX_new_from_pkey(nullptr, ephemeral.get(), nullptr) : nullptr);
+  KeyContextPtr context(ephemeral ? EVP_PKEY_CTX_new_from_pkey(nullptr, ephemeral.get(), nullptr)
+                                  : nullptr);
   SecretBytes z(32);
   size_t length = z.size();
   if (!context || EVP_PKEY_derive_init(context.get()) != 1 ||
@@ -214,7 +213,8 @@ Result<std::string> OpenJwe(const ParsedJwe& jwe, hsm::Decrypter& key) {
   const bool unwrapped = cek.has_value();
   if (!unwrapped) {
     if (cek.error().code != ErrorCode::kDecryptionFailed) return std::unexpected(cek.error());
-    // Goes on with a random key, so that a bad key and a bad tag take the same way (RFC 7516, 11.5).
+    // Goes on with a random key, so that a bad key and a bad tag take the same way (RFC
+    // 7516, 11.5).
     cek = base::RandomSecret(kCekBytes);
   }
   std::string plain;

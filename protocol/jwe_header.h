@@ -1,6 +1,6 @@
-// What ParseJwe is made of, for this room's .cc files and its tests only: foreign test vectors carry
-// `typ` and `cty` in their JWE headers, which protocol.md forbids, and must still be refused or
-// opened for their own reason.
+// What ParseJwe is made of, for this room's .cc files and its tests only: foreign test vectors
+// carry `typ` and `cty` in their JWE headers, which protocol.md forbids, and must still be refused
+// or opened for their own reason.
 #pragma once
 
 #include <string_view>

@@ -22,8 +22,8 @@ using hsm::SignatureAlgorithm;
 constexpr size_t kMaxCertificateBase64Chars = 8u << 10;
 
 Result<SignatureAlgorithm> ParseAlgorithm(std::string_view name) {
-  for (auto a : {SignatureAlgorithm::kES256, SignatureAlgorithm::kPS256,
-                 SignatureAlgorithm::kEdDSA}) {
+  for (auto a :
+       {SignatureAlgorithm::kES256, SignatureAlgorithm::kPS256, SignatureAlgorithm::kEdDSA}) {
     if (name == hsm::JoseName(a)) return a;
   }
   if (name == "Ed25519") return SignatureAlgorithm::kEdDSA;  // RFC 9864

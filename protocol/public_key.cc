@@ -269,8 +269,8 @@ base::Status PublicKey::Verify(std::string_view message, std::string_view signat
            EVP_PKEY_CTX_set_rsa_pss_saltlen(key_context, RSA_PSS_SALTLEN_DIGEST) == 1 &&
            EVP_PKEY_CTX_set_rsa_mgf1_md(key_context, EVP_sha256()) == 1;
   }
-  good = good && EVP_DigestVerify(context.get(), Bytes(signature), signature.size(),
-                                  Bytes(message), message.size()) == 1;
+  good = good && EVP_DigestVerify(context.get(), Bytes(signature), signature.size(), Bytes(message),
+                                  message.size()) == 1;
   if (!good) return Fail(ErrorCode::kSignatureInvalid, "the signature does not verify");
   return {};
 }

@@ -19,8 +19,8 @@ using Pkcs8Ptr = std::unique_ptr<PKCS8_PRIV_KEY_INFO, Deleter<PKCS8_PRIV_KEY_INF
 using SigPtr = std::unique_ptr<X509_SIG, Deleter<X509_SIG_free>>;
 using SharedKey = std::shared_ptr<EVP_PKEY>;
 
-// OpenSSL bounds scrypt to 32 MiB unless told otherwise, and its readers are not told: N = 2^14 with
-// p = 5 is the strongest of the equivalent settings (RFC 7914, OWASP) under that bound.
+// OpenSSL bounds scrypt to 32 MiB unless told otherwise, and its readers are not told: N = 2^14
+// with p = 5 is the strongest of the equivalent settings (RFC 7914, OWASP) under that bound.
 constexpr uint64_t kScryptN = 1 << 14, kScryptR = 8, kScryptP = 5;
 constexpr size_t kMaxPemBytes = 64u << 10;
 constexpr size_t kCekBytes = 32;
@@ -37,9 +37,9 @@ class SoftwareSigner final : public hsm::Signer {
     DigestContextPtr context(EVP_MD_CTX_new());
     EVP_PKEY_CTX* key_context = nullptr;  // owned by `context`
     const bool eddsa = algorithm_ == hsm::SignatureAlgorithm::kEdDSA;
-    bool good = context && EVP_DigestSignInit_ex(context.get(), &key_context,
-                                                 eddsa ? nullptr : "SHA256", nullptr, nullptr,
-                                                 key_.get(), nullptr) == 1;
+    bool good =
+        context && EVP_DigestSignInit_ex(context.get(), &key_context, eddsa ? nullptr : "SHA256",
+                                         nullptr, nullptr, key_.get(), nullptr) == 1;
     if (good && algorithm_ == hsm::SignatureAlgorithm::kPS256) {
       good = EVP_PKEY_CTX_set_rsa_padding(key_context, RSA_PKCS1_PSS_PADDING) == 1 &&
              EVP_PKEY_CTX_set_rsa_pss_saltlen(key_context, RSA_PSS_SALTLEN_DIGEST) == 1;
@@ -77,8 +77,8 @@ class SoftwareDecrypter final : public hsm::Decrypter {
 
   Result<SecretBytes> Unwrap(hsm::WrappedKey wrapped) override {
     if (wrapped.algorithm != algorithm_) return DecryptionFailed();
-    auto cek = algorithm_ == hsm::KeyManagement::kEcdhEs ? Agree(wrapped.bytes)
-                                                         : Decrypt(wrapped.bytes);
+    auto cek =
+        algorithm_ == hsm::KeyManagement::kEcdhEs ? Agree(wrapped.bytes) : Decrypt(wrapped.bytes);
     ERR_clear_error();
     return cek;
   }
@@ -87,7 +87,8 @@ class SoftwareDecrypter final : public hsm::Decrypter {
   Result<SecretBytes> Agree(std::string_view point) const {
     KeyPtr peer(EVP_PKEY_new());
     // Uncompressed only; OpenSSL refuses what is not on the curve.
-    if (point.size() != 65 || point[0] != 4 || !peer || EVP_PKEY_copy_parameters(peer.get(), key_.get()) != 1 ||
+    if (point.size() != 65 || point[0] != 4 || !peer ||
+        EVP_PKEY_copy_parameters(peer.get(), key_.get()) != 1 ||
         EVP_PKEY_set1_encoded_public_key(peer.get(), Bytes(point), point.size()) != 1) {
       return DecryptionFailed();
     }
@@ -111,8 +112,8 @@ class SoftwareDecrypter final : public hsm::Decrypter {
         EVP_PKEY_CTX_set_rsa_oaep_md(context.get(), EVP_sha256()) != 1 ||
         EVP_PKEY_CTX_set_rsa_mgf1_md(context.get(), EVP_sha256()) != 1 ||
         encrypted.size() != cek.size() ||
-        EVP_PKEY_decrypt(context.get(), cek.data(), &length, Bytes(encrypted),
-                         encrypted.size()) != 1 ||
+        EVP_PKEY_decrypt(context.get(), cek.data(), &length, Bytes(encrypted), encrypted.size()) !=
+            1 ||
         length != kCekBytes) {
       return DecryptionFailed();
     }
@@ -176,8 +177,8 @@ Result<SoftwareKey> SoftwareKey::FromPkcs8(std::string_view pem, const SecretByt
 Result<std::string> SoftwareKey::ToPkcs8(const SecretBytes& passphrase) const {
   if (passphrase.empty()) return Fail(ErrorCode::kInvalidArgument, "a key file needs a passphrase");
   Pkcs8Ptr plain(EVP_PKEY2PKCS8(key_.get()));
-  std::unique_ptr<X509_ALGOR, Deleter<X509_ALGOR_free>> pbes2(PKCS5_pbe2_set_scrypt(
-      EVP_aes_256_cbc(), nullptr, 32, nullptr, kScryptN, kScryptR, kScryptP));
+  std::unique_ptr<X509_ALGOR, Deleter<X509_ALGOR_free>> pbes2(
+      PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), nullptr, 32, nullptr, kScryptN, kScryptR, kScryptP));
   SigPtr sealed(plain && pbes2
                     ? PKCS8_set0_pbe(reinterpret_cast<const char*>(passphrase.data()),
                                      static_cast<int>(passphrase.size()), plain.get(), pbes2.get())

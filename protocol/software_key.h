@@ -1,5 +1,6 @@
-// SoftwareKey: a private key in this process's memory, for a participant's wallet (which keeps it in
-// a passphrase-protected PKCS#8 file) and for tests. The gateway's own keys never are of this kind.
+// SoftwareKey: a private key in this process's memory, for a participant's wallet (which keeps it
+// in a passphrase-protected PKCS#8 file) and for tests. The gateway's own keys never are of this
+// kind.
 //
 // It has one usage: a key made to sign does not decrypt. Its memory is OpenSSL's: cleansed when
 // freed, not locked. A value: immutable, cheap to copy, thread-safe.

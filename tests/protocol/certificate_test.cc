@@ -86,7 +86,7 @@ TEST(Certificate, KeepsTheSerialThatTheCallerChose) {
   what.serial = "\x01\x02\x03\x04\x05\x06\x07\x08";
   EXPECT_EQ(pki.Issue(what)->serial_hex(), "0102030405060708");
   for (const std::string& bad : {std::string("\x01\x02"), std::string("\x81") + what.serial,
-                                std::string(1, '\0') + what.serial, std::string(21, '\x11')}) {
+                                 std::string(1, '\0') + what.serial, std::string(21, '\x11')}) {
     what.serial = bad;
     EXPECT_EQ(pki.Issue(what).error().code, ErrorCode::kInvalidArgument);
   }
@@ -96,8 +96,7 @@ TEST(Certificate, SignsExactlyTheTbsThatACeremonySaw) {
   const TestPki pki;
   auto what = TestPki::Template(Role::kGatewaySignature, NewId(), NewKey().public_key());
   what.serial = base::RandomBytes(7).insert(0, "\x11");
-  const std::string tbs =
-      BuildTbs(what, &pki.issuing, hsm::SignatureAlgorithm::kES256).value();
+  const std::string tbs = BuildTbs(what, &pki.issuing, hsm::SignatureAlgorithm::kES256).value();
   EXPECT_NE(pki.Issue(what)->der().find(tbs), std::string::npos);
 }
 
@@ -109,7 +108,8 @@ TEST(Certificate, DatesFrom2050AreWrittenAndReadAsGeneralizedTime) {
   EXPECT_THAT(pki.Issue(what)->der(), HasSubstr("20500101000000Z"));
   what.not_after -= std::chrono::seconds(1);
   EXPECT_EQ(pki.Issue(what)->not_after(), what.not_after);
-  EXPECT_THAT(pki.Issue(what)->der(), HasSubstr("\x17\x0d" "491231235959Z"));
+  EXPECT_THAT(pki.Issue(what)->der(), HasSubstr("\x17\x0d"
+                                                "491231235959Z"));
 }
 
 TEST(Certificate, RefusesASignerThatIsNotTheIssuer) {
@@ -183,9 +183,9 @@ TEST(CertificateChecker, RefusesACertificateOfAnotherPki) {
   ExpectInvalid(checker.Check(leaf, Role::kGatewaySignature, kTestNow), "does not verify");
   ExpectInvalid(checker.CheckChain({leaf, theirs.issuing}, Role::kGatewaySignature, kTestNow),
                 "does not verify");
-  ExpectInvalid(checker.CheckChain({leaf, theirs.issuing, theirs.root}, Role::kGatewaySignature,
-                                   kTestNow),
-                "does not verify");
+  ExpectInvalid(
+      checker.CheckChain({leaf, theirs.issuing, theirs.root}, Role::kGatewaySignature, kTestNow),
+      "does not verify");
   ExpectInvalid(CertificateChecker::Create(ours.root, {theirs.issuing}), "does not verify");
 }
 
@@ -203,8 +203,7 @@ TEST(CertificateChecker, UsesAFurtherIssuingCaOfAChainIfItLeadsToThePinnedRoot) 
           .value();
   const CertificateChecker checker = pki.Checker();
   ExpectInvalid(checker.Check(leaf, Role::kGatewaySignature, kTestNow), "not issued by");
-  EXPECT_TRUE(
-      checker.CheckChain({leaf, second}, Role::kGatewaySignature, kTestNow).has_value());
+  EXPECT_TRUE(checker.CheckChain({leaf, second}, Role::kGatewaySignature, kTestNow).has_value());
   EXPECT_FALSE(checker.CheckChain({}, Role::kGatewaySignature, kTestNow).has_value());
   EXPECT_FALSE(checker.CheckChain(std::vector(5, leaf), Role::kGatewaySignature, kTestNow));
 }
@@ -227,10 +226,9 @@ TEST(CertificateChecker, RefusesAnEndEntityThatPlaysTheCa) {
 // what it says, not for its signature.
 Certificate Resigned(const TestPki& pki, const CertificateTemplate& what, const std::string& from,
                      const std::string& to) {
-  const std::string tbs = Patched(
-      BuildTbs(what, &pki.issuing, hsm::SignatureAlgorithm::kES256).value(), from, to);
-  const std::string raw =
-      pki.issuing_signer->Sign({hsm::StatementKind::kCertificate, tbs}).value();
+  const std::string tbs =
+      Patched(BuildTbs(what, &pki.issuing, hsm::SignatureAlgorithm::kES256).value(), from, to);
+  const std::string raw = pki.issuing_signer->Sign({hsm::StatementKind::kCertificate, tbs}).value();
   const auto integer = [](std::string n) {
     while (n.size() > 1 && n[0] == 0) n.erase(0, 1);
     if (n[0] < 0) n.insert(0, 1, '\0');
