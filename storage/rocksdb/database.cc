@@ -35,14 +35,15 @@ constexpr size_t kInfoLogFiles = 4;
 
 const char* NameOf(Family family) { return kFamilyNames[static_cast<size_t>(family)]; }
 
-::rocksdb::DBOptions MakeDbOptions(::rocksdb::Env* env, bool create) {
+::rocksdb::DBOptions MakeDbOptions(::rocksdb::Env* env, bool create,
+                                   ::rocksdb::WALRecoveryMode recovery) {
   ::rocksdb::DBOptions o;
   o.env = env;
   o.create_if_missing = create;
   o.create_missing_column_families = create;
   o.paranoid_checks = true;
   // docs/decisions/0003: a torn tail is accepted, damage before it is not, so no recycled logs.
-  o.wal_recovery_mode = ::rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  o.wal_recovery_mode = recovery;
   o.recycle_log_file_num = 0;
   o.track_and_verify_wals_in_manifest = true;
   o.enable_pipelined_write = true;
@@ -120,8 +121,22 @@ Result<std::unique_ptr<Database>> Database::Open(::rocksdb::Env* env, const std:
   std::unique_ptr<Database> database(new Database());
   std::vector<::rocksdb::ColumnFamilyHandle*> handles;
   ::rocksdb::DB* db = nullptr;
-  const auto s =
-      ::rocksdb::DB::Open(MakeDbOptions(env, create), directory, families, &handles, &db);
+  const auto open = [&](::rocksdb::WALRecoveryMode recovery) {
+    return ::rocksdb::DB::Open(MakeDbOptions(env, create, recovery), directory, families, &handles,
+                               &db);
+  };
+  // Strictly first, so that a log which ends in the middle of a record never passes in silence.
+  auto s = open(::rocksdb::WALRecoveryMode::kAbsoluteConsistency);
+  if (s.IsCorruption()) {
+    const std::string why = s.ToString();
+    s = open(::rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords);
+    if (s.ok()) {
+      base::LogAlarm("store.log_torn",
+                     {{"why", why},
+                      {"do", "nothing after a crash or power failure: the write that was under way "
+                             "was promised to nobody; after a clean stop, check the disk"}});
+    }
+  }
   if (!s.ok()) return OpenError(directory, s);
   database->db_.reset(db);
   database->default_ = handles[0];
@@ -205,6 +220,14 @@ Result<Database::Value> Database::LastKey(Family family, std::string_view prefix
     return Value();
   }
   return Value(it->key().ToString());
+}
+
+Status Database::CompactForTest() {
+  for (auto* handle : handles_) {
+    const auto s = db_->CompactRange(::rocksdb::CompactRangeOptions(), handle, nullptr, nullptr);
+    if (!s.ok()) return Unreadable(s);
+  }
+  return {};
 }
 
 std::unexpected<base::Error> Database::Damaged(Family family, std::string_view key,

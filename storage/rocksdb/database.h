@@ -90,7 +90,7 @@ class Database {
   static std::unexpected<base::Error> Damaged(Family family, std::string_view key,
                                               const base::Error& why);
 
-  ::rocksdb::DB& rocks() { return *db_; }  // for tests
+  base::Status CompactForTest();  // everything into fresh SST files
 
  private:
   friend class Batch;

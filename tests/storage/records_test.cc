@@ -1,0 +1,122 @@
+#include "storage/rocksdb/records.h"
+
+#include <vector>
+
+#include "tests/storage/fixture.h"
+
+namespace paygate::storage::rocksdb {
+namespace {
+
+using base::ErrorCode;
+
+// Every decoder, as "does it accept these bytes".
+const std::vector<std::function<bool(std::string_view)>> kDecoders = {
+    [](std::string_view v) { return DecodeIntent("p", v).has_value(); },
+    [](std::string_view v) { return DecodeSettlement(v).has_value(); },
+    [](std::string_view v) { return DecodeFate(v).has_value(); },
+    [](std::string_view v) { return DecodeCsblk("c", v).has_value(); },
+    [](std::string_view v) { return DecodeCsblkStatus(v).has_value(); },
+    [](std::string_view v) { return DecodeRegistration(v).has_value(); },
+    [](std::string_view v) { return DecodePair("x", v).has_value(); },
+    [](std::string_view v) { return DecodePairReference(v).has_value(); },
+    [](std::string_view v) { return DecodeBytes(v).has_value(); },
+    [](std::string_view v) { return DecodeNumber(v).has_value(); },
+};
+
+// A value for each, in the same order.
+std::vector<std::string> Values() {
+  return {
+      EncodeIntent(MakeIntent("p", "c")),
+      EncodeSettlement({{.completed = true, .bank_reference = "ref"}, At(1), {"r", "c"}}),
+      EncodeFate({FateKind::kRefused, "jws", At(2)}),
+      EncodeCsblk(MakeCsblk("c")),
+      EncodeCsblkStatus({CsblkState::kPaid, "p", "b"}),
+      EncodeRegistration({"x", 1, "jws", At(3)}),
+      EncodePair({"x", "v", "p", RevocationReason::kKeyCompromise, At(4)}),
+      EncodePairReference({"x", 1}),
+      EncodeBytes("bytes"),
+      EncodeNumber(7),
+  };
+}
+
+TEST(Records, AreRefusedWhenCutShortOrFollowedByAnything) {
+  const auto values = Values();
+  for (size_t i = 0; i < values.size(); ++i) {
+    EXPECT_TRUE(kDecoders[i](values[i])) << i;
+    EXPECT_FALSE(kDecoders[i](values[i] + '\0')) << i;
+    for (size_t n = 0; n < values[i].size(); ++n) {
+      EXPECT_FALSE(kDecoders[i](values[i].substr(0, n))) << i << " cut to " << n;
+    }
+  }
+}
+
+TEST(Records, OfAnotherVersionAreRefusedByName) {
+  for (std::string value : Values()) {
+    value[0] = 2;
+    for (const auto& accepts : kDecoders) EXPECT_FALSE(accepts(value));
+  }
+  std::string value = EncodeNumber(7);
+  value[0] = 2;
+  EXPECT_THAT(DecodeNumber(value).error().message, testing::HasSubstr("version 2"));
+}
+
+TEST(Records, OfRandomBytesNeverCrashADecoder) {
+  std::mt19937_64 random(Seed());
+  const auto values = Values();
+  for (int round = 0; round < 20000; ++round) {
+    std::string value = values[random() % values.size()];
+    for (int flips = 0; flips < 3; ++flips) {
+      value[random() % value.size()] = static_cast<char>(random());
+    }
+    for (const auto& accepts : kDecoders) accepts(value);
+    (void)ParseOpenKey(value);
+    (void)ParseAckKey(value);
+    (void)ParseMailCursor(value);
+  }
+}
+
+TEST(Records, WithValuesOutOfRangeAreRefused) {
+  std::string status = EncodeCsblkStatus({CsblkState::kPaid, "p", "b"});
+  status[1] = 4;
+  EXPECT_FALSE(DecodeCsblkStatus(status));
+  EXPECT_FALSE(DecodeCsblkStatus(EncodeCsblkStatus({CsblkState::kPaid, "", ""})));
+  EXPECT_FALSE(DecodeCsblkStatus(EncodeCsblkStatus({CsblkState::kPayable, "p", "b"})));
+  EXPECT_FALSE(DecodeSettlement(EncodeSettlement({{}, At(1), {"receipt", ""}})));
+  std::string fate = EncodeFate({FateKind::kIssued, "c", At(0)});
+  fate[1] = 0;
+  EXPECT_FALSE(DecodeFate(fate));
+  fate[1] = 6;
+  EXPECT_FALSE(DecodeFate(fate));
+}
+
+TEST(RecordKeys, SortAsTheirNumbersDo) {
+  EXPECT_LT(MailKey("anna", 255), MailKey("anna", 256));
+  EXPECT_LT(MailKey("anna", 1ull << 32), MailKey("anna", (1ull << 32) + 1));
+  EXPECT_LT(OpenKey(At(255), "z"), OpenKey(At(256), "a"));
+  EXPECT_LT(AckKey(At(1), "zoe", 9), AckKey(At(2), "anna", 1));
+  EXPECT_LT(PairKey("anna", 255), PairKey("anna", 256));
+}
+
+TEST(RecordKeys, OfOneParticipantAreNeverAnothers) {
+  EXPECT_FALSE(MailKey("annab", 1).starts_with(ParticipantPrefix("anna")));
+  EXPECT_NE(PairOfIds("ab", "c"), PairOfIds("a", "bc"));
+}
+
+TEST(RecordKeys, ParseToWhatTheyWereMadeOf) {
+  const OpenEntry open = ParseOpenKey(OpenKey(At(9), "payment")).value();
+  EXPECT_EQ(open.recorded_at, At(9));
+  EXPECT_EQ(open.payment_id, "payment");
+  const AckEntry ack = ParseAckKey(AckKey(At(9), "anna", 77)).value();
+  EXPECT_EQ(ack.at, At(9));
+  EXPECT_EQ(ack.participant_id, "anna");
+  EXPECT_EQ(ack.cursor, 77u);
+  EXPECT_EQ(ParseMailCursor(MailKey("anna", 77)).value(), 77u);
+  for (const char* key : {"", "short", "12345678"}) {
+    EXPECT_FALSE(ParseOpenKey(key));
+    EXPECT_FALSE(ParseAckKey(key));
+    EXPECT_FALSE(ParseMailCursor(key));
+  }
+}
+
+}  // namespace
+}  // namespace paygate::storage::rocksdb
