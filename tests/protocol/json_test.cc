@@ -50,17 +50,59 @@ TEST(Json, AnObjectTakenFromAnotherOutlivesIt) {
 
 TEST(Json, RefusesWhatIsNotStrictJson) {
   const std::string bad[] = {
-      "", " ", "null", "1", "\"a\"", "[]", "{", "}", "{\"a\":1", "{\"a\":1}}", "{\"a\":1}{}",
-      "{\"a\":1} x", "{\"a\":1}\xef\xbb\xbf", "\xef\xbb\xbf{\"a\":1}", std::string("{\"a\":1}\0", 8),
-      std::string("{\"a\":\"\0\"}", 9), R"({"a":"\u0000"})", "{\"a\":1,}", "{'a':1}", "{a:1}",
-      "{\"a\":01}", "{\"a\":+1}", "{\"a\":--1}", "{\"a\":1.0}", "{\"a\":1e2}", "{\"a\":1E2}",
-      "{\"a\":.5}", "{\"a\":0x1}", "{\"a\":NaN}", "{\"a\":Infinity}", "{\"a\":tru}",
-      "{\"a\":9223372036854775808}", "{\"a\":-9223372036854775809}",
-      "{\"a\":18446744073709551616}", "{\"a\":\"\n\"}", "{\"a\":\"\t\"}", R"({"a":"\x"})",
-      R"({"a":"\u00g0"})", R"({"a":"\ud800"})", R"({"a":"\udc00"})", R"({"a":"\ud800\u0041"})",
-      R"({"a":"\ud800\ud800"})", R"({"a":"\ud800\ue000"})", "{\"a\":\"\xed\xa0\x80\"}",
-      "{\"a\":\"\xc0\xaf\"}", "{\"a\":\"\xff\"}", "{\"a\" 1}", "{\"a\":1 \"b\":2}", "{\"a\":[1,]}",
-      "{\"a\":1}//", "{/**/\"a\":1}", "{\"a\":[1.5]}", "{\"a\":{\"b\":[{\"c\":1e0}]}}",
+      "",
+      " ",
+      "null",
+      "1",
+      "\"a\"",
+      "[]",
+      "{",
+      "}",
+      "{\"a\":1",
+      "{\"a\":1}}",
+      "{\"a\":1}{}",
+      "{\"a\":1} x",
+      "{\"a\":1}\xef\xbb\xbf",
+      "\xef\xbb\xbf{\"a\":1}",
+      std::string("{\"a\":1}\0", 8),
+      std::string("{\"a\":\"\0\"}", 9),
+      R"({"a":"\u0000"})",
+      "{\"a\":1,}",
+      "{'a':1}",
+      "{a:1}",
+      "{\"a\":01}",
+      "{\"a\":+1}",
+      "{\"a\":--1}",
+      "{\"a\":1.0}",
+      "{\"a\":1e2}",
+      "{\"a\":1E2}",
+      "{\"a\":.5}",
+      "{\"a\":0x1}",
+      "{\"a\":NaN}",
+      "{\"a\":Infinity}",
+      "{\"a\":tru}",
+      "{\"a\":9223372036854775808}",
+      "{\"a\":-9223372036854775809}",
+      "{\"a\":18446744073709551616}",
+      "{\"a\":\"\n\"}",
+      "{\"a\":\"\t\"}",
+      R"({"a":"\x"})",
+      R"({"a":"\u00g0"})",
+      R"({"a":"\ud800"})",
+      R"({"a":"\udc00"})",
+      R"({"a":"\ud800\u0041"})",
+      R"({"a":"\ud800\ud800"})",
+      R"({"a":"\ud800\ue000"})",
+      "{\"a\":\"\xed\xa0\x80\"}",
+      "{\"a\":\"\xc0\xaf\"}",
+      "{\"a\":\"\xff\"}",
+      "{\"a\" 1}",
+      "{\"a\":1 \"b\":2}",
+      "{\"a\":[1,]}",
+      "{\"a\":1}//",
+      "{/**/\"a\":1}",
+      "{\"a\":[1.5]}",
+      "{\"a\":{\"b\":[{\"c\":1e0}]}}",
   };
   for (const std::string& text : bad) {
     auto o = JsonObject::Parse(text);
@@ -72,9 +114,9 @@ TEST(Json, RefusesWhatIsNotStrictJson) {
 }
 
 TEST(Json, RefusesADuplicateMemberAtEveryLevelAndInEverySpelling) {
-  for (const char* text : {R"({"a":1,"a":1})", R"({"a":1,"b":2,"\u0061":3})",
-                           R"({"o":{"x":{"a":1,"a":2}}})", R"({"l":[{"a":1,"\u0061":2}]})",
-                           R"({"":1,"":2})"}) {
+  for (const char* text :
+       {R"({"a":1,"a":1})", R"({"a":1,"b":2,"\u0061":3})", R"({"o":{"x":{"a":1,"a":2}}})",
+        R"({"l":[{"a":1,"\u0061":2}]})", R"({"":1,"":2})"}) {
     EXPECT_FALSE(JsonObject::Parse(text)) << text;
   }
   EXPECT_TRUE(JsonObject::Parse(R"({"a":1,"A":1,"b":{"a":1}})"));
@@ -111,9 +153,9 @@ TEST(Json, FinishReportsAMissingAMistypedAndAnUnknownMember) {
   };
   EXPECT_TRUE(finish(R"({"s":"","i":0})"));
   EXPECT_TRUE(finish(R"({"s":"","i":0,"opt":"x"})"));
-  for (const char* text : {R"({"i":0})", R"({"s":1,"i":0})", R"({"s":"","i":"0"})",
-                           R"({"s":null,"i":0})", R"({"s":"","i":0,"opt":null})",
-                           R"({"s":"","i":0,"more":1})", R"({"s":["a"],"i":0})"}) {
+  for (const char* text :
+       {R"({"i":0})", R"({"s":1,"i":0})", R"({"s":"","i":"0"})", R"({"s":null,"i":0})",
+        R"({"s":"","i":0,"opt":null})", R"({"s":"","i":0,"more":1})", R"({"s":["a"],"i":0})"}) {
     base::Status status = finish(text);
     ASSERT_FALSE(status) << text;
     EXPECT_EQ(status.error().code, base::ErrorCode::kMalformed);
