@@ -1,0 +1,17 @@
+// The front's TLS key: the one private key of the gateway that is a file (P-256, PKCS#8, PEM).
+#pragma once
+
+#include "base/result.h"
+#include "base/secret_bytes.h"
+#include "protocol/public_key.h"
+
+namespace paygate::tools::ceremony {
+
+struct TlsKey {
+  base::SecretBytes pkcs8_pem;
+  protocol::PublicKey public_key;
+};
+
+base::Result<TlsKey> MakeTlsKey();
+
+}  // namespace paygate::tools::ceremony
