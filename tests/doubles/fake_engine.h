@@ -1,4 +1,5 @@
-// An engine for tests of front: a real Unix socket, and what each request is answered is the test's.
+// An engine for tests of front: a real Unix socket, and what each request is answered is the
+// test's.
 #pragma once
 
 #include <functional>

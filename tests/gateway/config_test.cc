@@ -100,7 +100,8 @@ TEST(Config, RefusesADirectoryThatOthersCanWrite) {
   chmod(state.c_str(), 0777);
   const auto config = LoadConfig(scratch.Configuration(""));
   ASSERT_FALSE(config);
-  EXPECT_THAT(config.error().message, HasSubstr("can be written by others; make it private: chmod"));
+  EXPECT_THAT(config.error().message,
+              HasSubstr("can be written by others; make it private: chmod"));
 }
 
 TEST(Config, RefusesARuntimeDirectoryTooLongForASocketsName) {

@@ -76,8 +76,8 @@ class Front : public ::testing::Test {
 TEST_F(Front, TellsTheEngineWhatWasAskedAndByWhom) {
   Start();
   Client client(port_);
-  const Answer answer = client.Exchange(
-      Post("/v1/payments?trace=1", "a.b.c.d.e", "Application/JOSE; charset=utf-8"));
+  const Answer answer =
+      client.Exchange(Post("/v1/payments?trace=1", "a.b.c.d.e", "Application/JOSE; charset=utf-8"));
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.body, "a.b.c.d.e");
   EXPECT_EQ(answer.headers.at("Connection"), "keep-alive");
@@ -121,8 +121,8 @@ TEST_F(Front, RefusesWrongTypesMethodsAndHeads) {
     EXPECT_EQ(answer.headers.at("Allow"), "GET, POST");
     EXPECT_TRUE(client.Ended());
   }
-  ExpectProblem(Client(port_).Exchange("GET / HTTP/1.1\r\nHost: g\r\nA: " +
-                                       std::string(20000, 'a') + "\r\n\r\n"),
+  ExpectProblem(Client(port_).Exchange(
+                    "GET / HTTP/1.1\r\nHost: g\r\nA: " + std::string(20000, 'a') + "\r\n\r\n"),
                 413, "payload-too-large");
 }
 
@@ -153,9 +153,8 @@ TEST_F(Front, AnswersRequestsSentAheadInTheirOrder) {
 }
 
 TEST_F(Front, CutsAClientThatSendsTooMuchAhead) {
-  Start("", [](const Request& request) {
-    return request.path == "/" ? Echo(request) : std::nullopt;
-  });
+  Start("",
+        [](const Request& request) { return request.path == "/" ? Echo(request) : std::nullopt; });
   Client client(port_);
   client.Send(Get("/v1/gateway"));
   client.Send(std::string(1 << 20, 'x'));
@@ -182,9 +181,8 @@ TEST_F(Front, CutsSlowHeadsSlowBodiesAndIdleConnections) {
 }
 
 TEST_F(Front, RefusesWhatIsOverItsRequestsInFlight) {
-  Start("max_in_flight = 2", [](const Request& request) {
-    return request.path == "/" ? Echo(request) : std::nullopt;
-  });
+  Start("max_in_flight = 2",
+        [](const Request& request) { return request.path == "/" ? Echo(request) : std::nullopt; });
   const size_t before = engine_->requests();
   Client first(port_), second(port_), third(port_);
   first.Send(Get("/v1/wait"));
@@ -243,7 +241,8 @@ TEST_F(Front, SpeaksPlainHttpOnLoopbackIfAsked) {
 TEST_F(Front, RefusesToStartWithAKeyThatOthersCanRead) {
   scratch_.MakeTls();
   chmod((scratch_.path() + "/tls.key").c_str(), 0644);
-  Program program({PAYGATE_BIN_DIR "/paygate-front", "--config", scratch_.Configuration("port = 0")});
+  Program program(
+      {PAYGATE_BIN_DIR "/paygate-front", "--config", scratch_.Configuration("port = 0")});
   EXPECT_EQ(program.Wait(), 1);
 }
 

@@ -7,7 +7,8 @@ namespace {
 
 using base::ErrorCode;
 
-constexpr char kPost[] = "POST /v1/payments HTTP/1.1\r\nHost: g\r\nContent-Type: application/jose\r\n";
+constexpr char kPost[] =
+    "POST /v1/payments HTTP/1.1\r\nHost: g\r\nContent-Type: application/jose\r\n";
 
 TEST(Http, ReadsTheHeadOfARequest) {
   const auto head = ParseHead(std::string(kPost) + "Content-Length: 12\r\n\r\n");
