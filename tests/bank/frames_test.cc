@@ -1,0 +1,49 @@
+#include "bank/frames.h"
+
+#include "gtest/gtest.h"
+
+namespace paygate::bank {
+namespace {
+
+TEST(BankFrames, GiveBackWhatWasPutIn) {
+  const Request in{.kind = RequestKind::kPrepare, .id = 7, .payment_id = "P",
+                   .debtor_account = "D", .creditor_account = "C", .amount_minor_units = 12,
+                   .currency = "GBP", .fraction_digits = 2, .remittance = "goods",
+                   .deadline = 5, .created = 4};
+  const std::string frame = EncodeRequest(in);
+  const auto out = DecodeRequest(frame);
+  ASSERT_TRUE(out.has_value());
+  EXPECT_EQ(EncodeRequest(*out), frame);
+  EXPECT_EQ(out->creditor_account, "C");
+
+  const std::string hello = EncodeHello({"embedded", {.notfound_is_final = true}});
+  EXPECT_TRUE(DecodeHello(hello)->capabilities.notfound_is_final);
+
+  for (const Reply& reply :
+       {Reply{1, Answer{Outcome::kRejected, "AM04", "", "signed"}},
+        Reply{2, Verification{Verdict::kVerified, "", "GBP"}}, Reply{3, HealthReply{true}},
+        Reply{4, PreparedReply{"bytes"}}, Reply{5, RefusedReply{"why"}}}) {
+    const std::string bytes = EncodeReply(reply);
+    const auto back = DecodeReply(bytes);
+    ASSERT_TRUE(back.has_value());
+    EXPECT_EQ(EncodeReply(*back), bytes);
+  }
+}
+
+TEST(BankFrames, RefuseEveryShortenedFrameAndOneWithBytesLeftOver) {
+  const std::string reply = EncodeReply({9, Answer{Outcome::kCompleted, "", "ref", "e"}});
+  for (size_t n = 0; n < reply.size(); ++n) EXPECT_FALSE(DecodeReply(reply.substr(0, n)));
+  EXPECT_FALSE(DecodeReply(reply + "x"));
+  const std::string request = EncodeRequest({.kind = RequestKind::kSubmit, .prepared = "abc"});
+  for (size_t n = 0; n < request.size(); ++n) EXPECT_FALSE(DecodeRequest(request.substr(0, n)));
+  EXPECT_FALSE(DecodeRequest(request + "x"));
+}
+
+TEST(BankFrames, RefuseAnOutcomeThatIsNone) {
+  EXPECT_FALSE(DecodeReply(EncodeReply({9, Answer{.outcome = static_cast<Outcome>(99)}})));
+  EXPECT_FALSE(DecodeReply(EncodeReply({9, Answer{.outcome = static_cast<Outcome>(0)}})));
+  EXPECT_FALSE(DecodeReply(EncodeReply({9, Verification{.verdict = static_cast<Verdict>(4)}})));
+}
+
+}  // namespace
+}  // namespace paygate::bank

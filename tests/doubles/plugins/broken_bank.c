@@ -1,0 +1,131 @@
+/* A bank adapter that breaks one rule of bank_adapter.h when asked to submit. BREACH_… says which;
+ * everything else is answered as it should be (status: completed). */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bank/include/bank_adapter.h"
+
+struct paygate_bank {
+  int unused;
+};
+static struct paygate_bank the_bank;
+
+struct job {
+  paygate_bank_done done;
+  void* ctx;
+  uint32_t outcome;
+  int times;
+};
+
+static void complete(paygate_bank_done done, void* ctx, uint32_t outcome) {
+  paygate_bank_result result;
+  memset(&result, 0, sizeof result);
+  result.size = sizeof result;
+  result.outcome = outcome;
+  result.bank_reference = "REF";
+  done(ctx, &result);
+}
+
+static void* run(void* arg) {
+  struct job* job = arg;
+  uint32_t outcome = job->outcome;
+  for (int i = 0; i < job->times; ++i) {
+    complete(job->done, job->ctx, outcome);
+    outcome = PAYGATE_BANK_REJECTED; /* the second answer contradicts the first */
+  }
+  free(job);
+  return NULL;
+}
+
+static void later(paygate_bank_done done, void* ctx, uint32_t outcome, int times) {
+  struct job* job = malloc(sizeof *job);
+  pthread_t thread;
+  if (!job) abort();
+  job->done = done;
+  job->ctx = ctx;
+  job->outcome = outcome;
+  job->times = times;
+  if (pthread_create(&thread, NULL, run, job) != 0) abort();
+#if BREACH_AFTER_REFUSING
+  pthread_join(thread, NULL);
+#else
+  pthread_detach(thread);
+#endif
+}
+
+static paygate_bank* bank_open(const char* config, const paygate_bank_host* host,
+                               paygate_bank_bytes error, void* ctx) {
+  (void)config, (void)host, (void)error, (void)ctx;
+  return &the_bank;
+}
+static int bank_health(paygate_bank* bank) { return (void)bank, 0; }
+static int bank_prepare(paygate_bank* bank, const paygate_bank_transfer* transfer,
+                        paygate_bank_bytes out, paygate_bank_bytes error, void* ctx) {
+  (void)bank, (void)error;
+  out(ctx, (const uint8_t*)transfer->payment_id, strlen(transfer->payment_id));
+  return 0;
+}
+
+static int bank_submit(paygate_bank* bank, const uint8_t* prepared, size_t size,
+                       paygate_bank_done done, void* ctx) {
+  (void)bank, (void)prepared, (void)size, (void)later, (void)done, (void)ctx;
+#if BREACH_TWICE
+  later(done, ctx, PAYGATE_BANK_COMPLETED, 2);
+#elif BREACH_INSIDE
+  complete(done, ctx, PAYGATE_BANK_COMPLETED);
+#elif BREACH_INSIDE_REFUSED
+  complete(done, ctx, PAYGATE_BANK_COMPLETED);
+  return PAYGATE_BANK_E_BUSY;
+#elif BREACH_CRASHES
+  abort();
+#elif BREACH_WILD
+  later(done, (char*)ctx + 1000, PAYGATE_BANK_COMPLETED, 1);
+#elif BREACH_OUTCOME99
+  later(done, ctx, 99, 1);
+#elif BREACH_AFTER_REFUSING
+  later(done, ctx, PAYGATE_BANK_COMPLETED, 1);
+  return PAYGATE_BANK_E_BUSY;
+#elif BREACH_SILENT_NULL
+  done(ctx, NULL);
+#endif
+  return PAYGATE_BANK_TAKEN;
+}
+
+static int bank_status(paygate_bank* bank, const uint8_t* prepared, size_t size,
+                       paygate_bank_done done, void* ctx) {
+  (void)bank, (void)prepared, (void)size;
+  later(done, ctx, PAYGATE_BANK_COMPLETED, 1);
+  return PAYGATE_BANK_TAKEN;
+}
+
+static int bank_verify_account(paygate_bank* bank, const char* account, const char* participant,
+                               paygate_bank_verified done, void* ctx) {
+  (void)bank, (void)account, (void)participant, (void)done, (void)ctx;
+  return PAYGATE_BANK_E_BUSY;
+}
+static void bank_drain(paygate_bank* bank) { (void)bank; }
+static void bank_close(paygate_bank* bank) { (void)bank; }
+
+static const paygate_bank_adapter_v1 table = {
+    .size = sizeof table,
+#if BREACH_WRONG_VERSION
+    .version = 77,
+#else
+    .version = PAYGATE_BANK_ABI_VERSION,
+#endif
+    .name = "broken",
+    .open = bank_open,
+    .health = bank_health,
+    .prepare = bank_prepare,
+    .submit = bank_submit,
+    .status = bank_status,
+    .verify_account = bank_verify_account,
+    .drain = bank_drain,
+    .close = bank_close,
+};
+
+const paygate_bank_adapter_v1* paygate_bank_adapter(uint32_t host_version) {
+  (void)host_version;
+  return &table;
+}
