@@ -1,0 +1,114 @@
+#include "participant/client.h"
+
+#include "participant/session.h"
+
+namespace paygate::participant {
+
+using base::ErrorCode;
+using base::Fail;
+
+struct Client::Impl {
+  Session session;
+};
+
+Client::Client(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Client::~Client() = default;
+
+base::Result<std::unique_ptr<Client>> Client::Open(Parts parts, ClientOptions options) {
+  if (!options.wait || options.max_attempts < 1) {
+    return Fail(ErrorCode::kInvalidArgument, "a client must be told how to wait");
+  }
+  ASSIGN_OR_RETURN(auto identity, LoadIdentity(parts.disk));
+  ASSIGN_OR_RETURN(auto trust,
+                   GatewayTrust::Create(parts.root_pem, identity ? identity->gateway_id : "",
+                                        parts.transport, parts.clock, &parts.disk));
+  return std::unique_ptr<Client>(new Client(std::make_unique<Impl>(
+      Session(parts, std::move(options), std::move(trust), std::move(identity)))));
+}
+
+const std::optional<Identity>& Client::identity() const { return impl_->session.identity; }
+GatewayTrust& Client::trust() { return *impl_->session.trust; }
+Journal& Client::journal() { return impl_->session.journal; }
+
+base::Status Client::Unlock(const base::SecretBytes& passphrase) {
+  ASSIGN_OR_RETURN(impl_->session.keys, Keyring::Open(impl_->session.disk, passphrase));
+  return {};
+}
+
+base::Status Client::MakeKeys(const base::SecretBytes& passphrase, KeyTypes types) {
+  ASSIGN_OR_RETURN(impl_->session.keys,
+                   Keyring::OpenOrCreate(impl_->session.disk, passphrase, types));
+  return {};
+}
+
+base::Result<Answer<Identity>> Client::Register(std::string_view iban,
+                                                const std::string& enrolment_code) {
+  return participant::Register(impl_->session, iban, enrolment_code);
+}
+
+base::Result<Answer<Sale>> Client::Sell(const std::string& goods, const base::Money& price,
+                                        const std::string& buyer) {
+  return participant::Sell(impl_->session, goods, price, buyer);
+}
+
+base::Result<CsblkView> Client::Inspect(std::string_view csblk) {
+  return InspectCsblk(*impl_->session.trust, csblk);
+}
+
+base::Result<Answer<PaymentRecord>> Client::Pay(const CsblkView& csblk) {
+  return participant::Pay(impl_->session, csblk);
+}
+
+base::Result<std::vector<Resumed>> Client::Resume() {
+  Session& session = impl_->session;
+  ASSIGN_OR_RETURN(auto entries, session.journal.Open());
+  if (!entries.empty() && session.keys == nullptr) {
+    return Fail(ErrorCode::kPermissionDenied, "the keys are not open");
+  }
+  std::vector<Resumed> all;
+  for (const JournalEntry& entry : entries) {
+    if (entry.kind == MessageKind::kRegistration && session.identity) {
+      // The answer was durable already; only the end of the entry was lost.
+      RETURN_IF_ERROR(session.journal.Close(entry.digest));
+      continue;
+    }
+    auto resumed = session.Resend(entry);
+    if (resumed) {
+      all.push_back(std::move(*resumed));
+    } else {
+      all.push_back({.kind = entry.kind, .subject = entry.subject, .error = resumed.error()});
+    }
+  }
+  return all;
+}
+
+base::Result<std::vector<InboxMessage>> Client::Inbox(std::chrono::seconds wait) {
+  return ReadInbox(impl_->session, wait);
+}
+
+base::Result<std::vector<base::Result<PaymentRecord>>> Client::Receipts() {
+  Session& session = impl_->session;
+  std::vector<base::Result<PaymentRecord>> all;
+  if (!session.identity) return all;
+  for (auto kind : {EvidenceKind::kReceipt, EvidenceKind::kConfirmation}) {
+    ASSIGN_OR_RETURN(auto kept, ListEvidence(session.disk, kind));
+    for (const Evidence& evidence : kept) {
+      all.push_back(VerifyEvidence(*session.trust, evidence, session.identity->id));
+    }
+  }
+  return all;
+}
+
+base::Result<std::vector<Sale>> Client::Sales() {
+  Session& session = impl_->session;
+  std::vector<Sale> sales;
+  ASSIGN_OR_RETURN(auto names, session.disk.List("sales"));
+  for (const std::string& name : names) {
+    if (!name.ends_with(".csblk")) continue;
+    ASSIGN_OR_RETURN(auto text, session.disk.Read("sales/" + name));
+    if (text) sales.push_back({name.substr(0, name.size() - 6), *text});
+  }
+  return sales;
+}
+
+}  // namespace paygate::participant

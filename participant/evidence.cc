@@ -1,0 +1,166 @@
+// receipts/<payment_id>.json, confirmations/<payment_id>.json:
+//   {"version":1,"result":JWS,"chain":[b64 DER,…],"body":JSON text or ""}
+#include "participant/evidence.h"
+
+#include "base/encoding.h"
+#include "protocol/json.h"
+
+namespace paygate::participant {
+namespace {
+
+using base::ErrorCode;
+using base::Fail;
+using protocol::PaymentResult;
+using protocol::PaymentResultPayload;
+
+constexpr int64_t kVersion = 1;
+
+std::string Folder(EvidenceKind kind) {
+  return kind == EvidenceKind::kReceipt ? "receipts" : "confirmations";
+}
+
+std::string Print(const Evidence& evidence) {
+  std::vector<std::string> chain;
+  for (const std::string& der : evidence.chain) chain.push_back(base::Base64Encode(der));
+  return protocol::JsonWriter()
+      .Integer("version", kVersion)
+      .String("result", evidence.result)
+      .Strings("chain", chain)
+      .String("body", evidence.body)
+      .Take();
+}
+
+base::Result<Evidence> Parse(EvidenceKind kind, std::string_view text) {
+  ASSIGN_OR_RETURN(auto o, protocol::JsonObject::Parse(text));
+  Evidence evidence{.kind = kind};
+  const int64_t version = o.TakeInteger("version");
+  evidence.result = o.TakeString("result");
+  const std::vector<std::string> chain = o.TakeStrings("chain");
+  evidence.body = o.TakeString("body");
+  RETURN_IF_ERROR(o.Finish());
+  if (version != kVersion) {
+    return Fail(ErrorCode::kMalformed, "written by a newer program; update this one");
+  }
+  for (const std::string& b64 : chain) {
+    ASSIGN_OR_RETURN(std::string der, base::Base64Decode(b64));
+    evidence.chain.push_back(std::move(der));
+  }
+  return evidence;
+}
+
+base::Result<protocol::CsblkPayload> CsblkInside(const std::string& jws) {
+  ASSIGN_OR_RETURN(auto parsed,
+                   protocol::ParseJws(jws, protocol::kTypCsblk, protocol::KeyName::kX5t));
+  return protocol::CsblkPayload::Parse(parsed.payload);
+}
+
+std::unexpected<base::Error> OfAnother() {
+  return Fail(ErrorCode::kBlockMismatch,
+              "the gateway's result is of another payment than the one that was authorised");
+}
+
+base::Status CheckReceipt(const PaymentResultPayload& receipt, const std::string& body_json) {
+  ASSIGN_OR_RETURN(auto body, protocol::PaymentAuthorisationBody::Parse(body_json));
+  ASSIGN_OR_RETURN(auto sent, protocol::ParseJws(body.authorisation,
+                                                 protocol::kTypPaymentAuthorisation,
+                                                 protocol::KeyName::kX5c));
+  ASSIGN_OR_RETURN(auto authorisation, protocol::PaymentAuthorisationPayload::Parse(sent.payload));
+  ASSIGN_OR_RETURN(const std::string csblk_id, protocol::DigestOfCompact(receipt.csblk));
+  ASSIGN_OR_RETURN(const std::string own_csblk_id, protocol::DigestOfCompact(authorisation.csblk));
+  if (receipt.payment_id != sent.Digest() || receipt.authorised_at != authorisation.iat ||
+      receipt.bblk != authorisation.bblk || csblk_id != own_csblk_id) {
+    return OfAnother();
+  }
+  return {};
+}
+
+}  // namespace
+
+base::Result<PaymentRecord> CheckResult(EvidenceKind kind, const std::string& payload_json,
+                                        const std::string& body, const std::string& id,
+                                        const std::string& gateway_id) {
+  PaymentRecord record{.kind = kind};
+  ASSIGN_OR_RETURN(record.payload, PaymentResultPayload::Parse(payload_json));
+  const PaymentResultPayload& payload = record.payload;
+  if (payload.iss != gateway_id) {
+    return Fail(ErrorCode::kSignatureInvalid, "the result names another gateway than its signer");
+  }
+  if (payload.sub != id) {
+    return Fail(ErrorCode::kNotYours, "the gateway's result is for another participant");
+  }
+  ASSIGN_OR_RETURN(auto csblk, CsblkInside(payload.csblk));
+  ASSIGN_OR_RETURN(record.csblk_id, protocol::DigestOfCompact(payload.csblk));
+  record.seller_id = csblk.sub;
+  if (payload.bblk.goods != csblk.sblk.goods || payload.bblk.price != csblk.sblk.price) {
+    return Fail(ErrorCode::kBlockMismatch, "what was paid is not what was sold");
+  }
+  if (kind == EvidenceKind::kReceipt) {
+    RETURN_IF_ERROR(CheckReceipt(payload, body));
+  } else {
+    if (csblk.sub != id) {
+      return Fail(ErrorCode::kNotYours, "the confirmation is of another seller's sale");
+    }
+    if (!payload.reason.empty() || payload.result == PaymentResult::kPending) {
+      return Fail(ErrorCode::kMalformed, "a confirmation is final and gives no reason");
+    }
+  }
+  return record;
+}
+
+base::Result<PaymentRecord> VerifyEvidence(const GatewayTrust& trust, const Evidence& evidence,
+                                           const std::string& id) {
+  const std::string_view typ = evidence.kind == EvidenceKind::kReceipt
+                                   ? protocol::kTypReceipt
+                                   : protocol::kTypPaymentConfirmation;
+  ASSIGN_OR_RETURN(auto unverified,
+                   protocol::ParseJws(evidence.result, typ, protocol::KeyName::kX5t));
+  ASSIGN_OR_RETURN(auto claimed, PaymentResultPayload::Parse(unverified.payload));
+  ASSIGN_OR_RETURN(auto verified, trust.VerifyKept(evidence.result, typ, evidence.chain,
+                                                   base::FromNumericDate(claimed.iat)));
+  return CheckResult(evidence.kind, verified.payload(), evidence.body, id, trust.gateway_id());
+}
+
+base::Status KeepEvidence(Disk& disk, const PaymentRecord& record, const Evidence& evidence) {
+  const std::string name = Folder(record.kind) + "/" + record.payload.payment_id + ".json";
+  ASSIGN_OR_RETURN(auto present, disk.Read(name));
+  if (present) {
+    ASSIGN_OR_RETURN(auto before, Parse(record.kind, *present));
+    const std::string_view typ = record.kind == EvidenceKind::kReceipt
+                                     ? protocol::kTypReceipt
+                                     : protocol::kTypPaymentConfirmation;
+    ASSIGN_OR_RETURN(auto jws, protocol::ParseJws(before.result, typ, protocol::KeyName::kX5t));
+    ASSIGN_OR_RETURN(auto held, PaymentResultPayload::Parse(jws.payload));
+    if (held.result != PaymentResult::kPending) {
+      if (held.result == record.payload.result) return {};  // the same answer again
+      if (record.payload.result == PaymentResult::kPending) return {};  // an older one, late
+      return Fail(ErrorCode::kBlockMismatch,
+                  "the gateway has signed two different results for payment " +
+                      record.payload.payment_id + "; tell its operator, and keep " + name);
+    }
+  }
+  return disk.Replace(name, Print(evidence));
+}
+
+base::Result<std::optional<Evidence>> FindEvidence(Disk& disk, EvidenceKind kind,
+                                                   const std::string& payment_id) {
+  ASSIGN_OR_RETURN(auto text, disk.Read(Folder(kind) + "/" + payment_id + ".json"));
+  if (!text) return std::optional<Evidence>();
+  ASSIGN_OR_RETURN(auto evidence, Parse(kind, *text));
+  return std::optional<Evidence>(std::move(evidence));
+}
+
+base::Result<std::vector<Evidence>> ListEvidence(Disk& disk, EvidenceKind kind) {
+  std::vector<Evidence> all;
+  ASSIGN_OR_RETURN(auto names, disk.List(Folder(kind)));
+  for (const std::string& name : names) {
+    const std::string file = Folder(kind) + "/" + name;
+    ASSIGN_OR_RETURN(auto text, disk.Read(file));
+    if (!text) continue;
+    auto evidence = Parse(kind, *text);
+    if (!evidence) return Fail(evidence.error().code, file + ": " + evidence.error().message);
+    all.push_back(std::move(*evidence));
+  }
+  return all;
+}
+
+}  // namespace paygate::participant

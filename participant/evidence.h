@@ -1,0 +1,49 @@
+// Evidence: the signed results a participant holds, each with all that is needed to verify it again
+// against the root, offline and years later (protocol.md section 6, messages 4 and 5).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "participant/disk.h"
+#include "participant/gateway_trust.h"
+#include "protocol/messages.h"
+
+namespace paygate::participant {
+
+enum class EvidenceKind : uint8_t { kReceipt, kConfirmation };  // the buyer's, the seller's
+
+struct Evidence {
+  EvidenceKind kind = EvidenceKind::kReceipt;
+  std::string result;              // compact JWS
+  std::vector<std::string> chain;  // DER, of the gateway's certificate that signed it
+  std::string body;  // receipt: the PaymentAuthorisationBody that was sent; confirmation: empty
+};
+
+// A result that has been verified for participant `id`.
+struct PaymentRecord {
+  EvidenceKind kind = EvidenceKind::kReceipt;
+  protocol::PaymentResultPayload payload;
+  std::string csblk_id;
+  std::string seller_id;  // as the CSBLK says; for a confirmation it is the participant himself
+};
+
+// Everything but who signed: `sub` is `id`; a receipt answers exactly the authorisation in `body`
+// (payment_id is its digest; T, BBLK and CSBLK are its own); a confirmation is of a CSBLK that was
+// issued to `id` and has its goods and price. kBlockMismatch, kNotYours, kMalformed.
+base::Result<PaymentRecord> CheckResult(EvidenceKind kind, const std::string& payload_json,
+                                        const std::string& body, const std::string& id,
+                                        const std::string& gateway_id);
+// Signature, chain and content of kept evidence.
+base::Result<PaymentRecord> VerifyEvidence(const GatewayTrust& trust, const Evidence& evidence,
+                                           const std::string& id);
+
+// Durable. A final result is never replaced by a different one (kBlockMismatch: show both to the
+// operator); a pending one is replaced by what follows it.
+base::Status KeepEvidence(Disk& disk, const PaymentRecord& record, const Evidence& evidence);
+base::Result<std::optional<Evidence>> FindEvidence(Disk& disk, EvidenceKind kind,
+                                                   const std::string& payment_id);
+base::Result<std::vector<Evidence>> ListEvidence(Disk& disk, EvidenceKind kind);
+
+}  // namespace paygate::participant

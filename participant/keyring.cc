@@ -1,0 +1,72 @@
+// keys/signature.pem, keys/encryption.pem: one "ENCRYPTED PRIVATE KEY" each (RFC 5958, PBES2).
+#include "participant/keyring.h"
+
+#include "protocol/software_key.h"
+
+namespace paygate::participant {
+namespace {
+
+using base::ErrorCode;
+using base::Fail;
+using protocol::SoftwareKey;
+
+constexpr char kSignatureFile[] = "keys/signature.pem";
+constexpr char kEncryptionFile[] = "keys/encryption.pem";
+
+base::Result<SoftwareKey> OpenKey(Disk& disk, const std::string& name, hsm::KeyUsage usage,
+                                  const base::SecretBytes& passphrase) {
+  ASSIGN_OR_RETURN(auto pem, disk.Read(name));
+  if (!pem) return Fail(ErrorCode::kNotFound, "there are no keys here yet: register first");
+  auto key = SoftwareKey::FromPkcs8(*pem, passphrase, usage);
+  if (!key && key.error().code == ErrorCode::kPermissionDenied) {
+    return Fail(ErrorCode::kPermissionDenied, "the passphrase does not open the keys; try again");
+  }
+  return key;
+}
+
+base::Status MakeKey(Disk& disk, const std::string& name, hsm::KeyType type, hsm::KeyUsage usage,
+                     const base::SecretBytes& passphrase) {
+  ASSIGN_OR_RETURN(auto present, disk.Read(name));
+  if (present) return {};
+  ASSIGN_OR_RETURN(auto key, SoftwareKey::Generate(type, usage));
+  ASSIGN_OR_RETURN(std::string pem, key.ToPkcs8(passphrase));
+  return disk.Create(name, pem);
+}
+
+}  // namespace
+
+Keyring::Keyring(std::unique_ptr<hsm::Signer> signer, std::unique_ptr<hsm::Decrypter> decrypter,
+                 protocol::PublicKey signature_key, protocol::PublicKey encryption_key)
+    : signer_(std::move(signer)),
+      decrypter_(std::move(decrypter)),
+      signature_key_(std::move(signature_key)),
+      encryption_key_(std::move(encryption_key)) {}
+
+base::Result<std::unique_ptr<Keyring>> Keyring::OpenOrCreate(Disk& disk,
+                                                             const base::SecretBytes& passphrase,
+                                                             KeyTypes types) {
+  if (passphrase.size() < kMinPassphraseBytes) {
+    return Fail(ErrorCode::kInvalidArgument, "the passphrase needs at least 8 characters");
+  }
+  // The first key is opened before the second is made, so that both have one passphrase.
+  RETURN_IF_ERROR(
+      MakeKey(disk, kSignatureFile, types.signature, hsm::KeyUsage::kSign, passphrase));
+  RETURN_IF_ERROR(OpenKey(disk, kSignatureFile, hsm::KeyUsage::kSign, passphrase));
+  RETURN_IF_ERROR(
+      MakeKey(disk, kEncryptionFile, types.encryption, hsm::KeyUsage::kDecrypt, passphrase));
+  return Open(disk, passphrase);
+}
+
+base::Result<std::unique_ptr<Keyring>> Keyring::Open(Disk& disk,
+                                                     const base::SecretBytes& passphrase) {
+  ASSIGN_OR_RETURN(auto signature,
+                   OpenKey(disk, kSignatureFile, hsm::KeyUsage::kSign, passphrase));
+  ASSIGN_OR_RETURN(auto encryption,
+                   OpenKey(disk, kEncryptionFile, hsm::KeyUsage::kDecrypt, passphrase));
+  ASSIGN_OR_RETURN(auto signer, signature.AsSigner());
+  ASSIGN_OR_RETURN(auto decrypter, encryption.AsDecrypter());
+  return std::unique_ptr<Keyring>(new Keyring(std::move(signer), std::move(decrypter),
+                                              signature.public_key(), encryption.public_key()));
+}
+
+}  // namespace paygate::participant

@@ -1,0 +1,93 @@
+// Session: what every step of a participant needs, and the one way in which messages are exchanged.
+// For participant's own .cc files.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "participant/client.h"
+#include "participant/gateway_trust.h"
+#include "protocol/jwe.h"
+
+namespace paygate::participant {
+
+// An answer that was read whole: the JSON inside its JWE, or a refusal.
+struct Reply {
+  std::optional<Refusal> refusal;
+  std::string payload;
+};
+
+struct Request {
+  std::string path;
+  std::string body;           // JSON inside the JWE
+  protocol::JweExtra extra;   // r1, r3, handshake
+  std::string digest;         // of the JWS inside, which a signed refusal must name; may be empty
+  std::string jwe;            // sealed already, to be sent unchanged; empty: sealed on first use
+};
+
+class Session {
+ public:
+  Session(Client::Parts parts, ClientOptions options, std::unique_ptr<GatewayTrust> trust,
+          std::optional<Identity> identity)
+      : disk(parts.disk), transport(parts.transport), clock(parts.clock), journal(parts.disk),
+        options(std::move(options)), trust(std::move(trust)), identity(std::move(identity)) {}
+
+  // Sends `request` until there is an answer that says something, at most max_attempts times. After
+  // decryption-failed the body is sealed anew, once, to the gateway's newest certificate (`resealed`
+  // is told first, so that the journal has it).
+  base::Result<Reply> Exchange(Request& request,
+                               const std::function<base::Status(const std::string&)>& resealed);
+  // JWE to the gateway's preferred certificate.
+  base::Result<std::string> Seal(const Request& request);
+  // A JWS by this participant with x5c (protocol.md rule 7).
+  base::Result<std::string> Sign(std::string_view typ, std::string_view payload);
+  // {member: JWS} by the gateway, of `typ`.
+  base::Result<Statement> OpenSingle(std::string_view payload, std::string_view member,
+                                     std::string_view typ);
+  base::Result<std::string> OpenJweForUs(std::string_view compact);
+  // Message 3: durable, then sent, then Resend's rules.
+  base::Result<Resumed> RecordAndSend(JournalEntry entry);
+  base::Result<Resumed> Resend(JournalEntry entry);
+  // kNotFound with what to do, unless keys are open and the participant is registered.
+  base::Status NeedIdentity() const;
+
+  Disk& disk;
+  Transport& transport;
+  const base::Clock& clock;
+  Journal journal;
+  const ClientOptions options;
+  const std::unique_ptr<GatewayTrust> trust;
+  std::optional<Identity> identity;
+  std::unique_ptr<Keyring> keys;
+
+ private:
+  base::Result<std::optional<Reply>> Read(const Request& request, const HttpAnswer& answer);
+  void WaitFor(int attempt, int retry_after_s, std::string_view why);
+};
+
+// What a first message came back with: message 2 of sections 5 and 6.
+struct OpenedChallenge {
+  std::string payload;    // the challenge's, verified as the gateway's
+  std::string handshake;
+};
+base::Result<Answer<OpenedChallenge>> AskChallenge(Session& session, Request request,
+                                                   std::string_view typ);
+
+// The answers to each message 3: checked, then durable, then returned.
+base::Result<Identity> FinishRegistration(Session& session, const JournalEntry& entry,
+                                          std::string_view payload);
+base::Result<Sale> FinishSale(Session& session, const JournalEntry& entry,
+                              std::string_view payload);
+base::Result<PaymentRecord> FinishPayment(Session& session, const JournalEntry& entry,
+                                          std::string_view payload);
+
+base::Result<Answer<Identity>> Register(Session& session, std::string_view iban,
+                                        const std::string& code);
+base::Result<Answer<Sale>> Sell(Session& session, const std::string& goods,
+                                const base::Money& price, const std::string& buyer);
+base::Result<Answer<PaymentRecord>> Pay(Session& session, const CsblkView& csblk);
+base::Result<std::vector<InboxMessage>> ReadInbox(Session& session, std::chrono::seconds wait);
+
+}  // namespace paygate::participant
