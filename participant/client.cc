@@ -8,6 +8,9 @@ using base::ErrorCode;
 using base::Fail;
 
 struct Client::Impl {
+  Impl(Parts parts, ClientOptions options, std::unique_ptr<GatewayTrust> trust,
+       std::optional<Identity> identity)
+      : session(parts, std::move(options), std::move(trust), std::move(identity)) {}
   Session session;
 };
 
@@ -23,7 +26,7 @@ base::Result<std::unique_ptr<Client>> Client::Open(Parts parts, ClientOptions op
                    GatewayTrust::Create(parts.root_pem, identity ? identity->gateway_id : "",
                                         parts.transport, parts.clock, &parts.disk));
   return std::unique_ptr<Client>(new Client(std::make_unique<Impl>(
-      Session(parts, std::move(options), std::move(trust), std::move(identity)))));
+      parts, std::move(options), std::move(trust), std::move(identity))));
 }
 
 const std::optional<Identity>& Client::identity() const { return impl_->session.identity; }

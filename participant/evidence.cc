@@ -79,9 +79,7 @@ base::Status CheckReceipt(const PaymentResultPayload& receipt, const std::string
 base::Result<PaymentRecord> CheckResult(EvidenceKind kind, const std::string& payload_json,
                                         const std::string& body, const std::string& id,
                                         const std::string& gateway_id) {
-  PaymentRecord record{.kind = kind};
-  ASSIGN_OR_RETURN(record.payload, PaymentResultPayload::Parse(payload_json));
-  const PaymentResultPayload& payload = record.payload;
+  ASSIGN_OR_RETURN(auto payload, PaymentResultPayload::Parse(payload_json));
   if (payload.iss != gateway_id) {
     return Fail(ErrorCode::kSignatureInvalid, "the result names another gateway than its signer");
   }
@@ -89,8 +87,7 @@ base::Result<PaymentRecord> CheckResult(EvidenceKind kind, const std::string& pa
     return Fail(ErrorCode::kNotYours, "the gateway's result is for another participant");
   }
   ASSIGN_OR_RETURN(auto csblk, CsblkInside(payload.csblk));
-  ASSIGN_OR_RETURN(record.csblk_id, protocol::DigestOfCompact(payload.csblk));
-  record.seller_id = csblk.sub;
+  ASSIGN_OR_RETURN(std::string csblk_id, protocol::DigestOfCompact(payload.csblk));
   if (payload.bblk.goods != csblk.sblk.goods || payload.bblk.price != csblk.sblk.price) {
     return Fail(ErrorCode::kBlockMismatch, "what was paid is not what was sold");
   }
@@ -104,7 +101,10 @@ base::Result<PaymentRecord> CheckResult(EvidenceKind kind, const std::string& pa
       return Fail(ErrorCode::kMalformed, "a confirmation is final and gives no reason");
     }
   }
-  return record;
+  return PaymentRecord{.kind = kind,
+                       .payload = std::move(payload),
+                       .csblk_id = std::move(csblk_id),
+                       .seller_id = csblk.sub};
 }
 
 base::Result<PaymentRecord> VerifyEvidence(const GatewayTrust& trust, const Evidence& evidence,

@@ -1,0 +1,85 @@
+// paygate-wallet: a buyer's or seller's program.
+#include <CLI/CLI.hpp>
+
+#include "base/log.h"
+#include "base/secret_bytes.h"
+#include "tools/wallet/commands.h"
+#include "tools/wallet/config.h"
+
+namespace {
+
+using paygate::wallet::Options;
+
+constexpr char kFooter[] = R"(
+Examples, a sale between two people:
+  paygate-wallet --gateway https://127.0.0.1:8443 --root root.pem register --iban GB33BUKB20201555555555
+  paygate-wallet sell "Blue bicycle" 120.00 GBP --out bicycle.csblk      the seller
+  paygate-wallet show bicycle.csblk                                      the buyer looks
+  paygate-wallet pay bicycle.csblk                                       the buyer pays
+  paygate-wallet inbox --wait 30                                         the seller hears of it
+  paygate-wallet receipts                                                either, years later
+
+Secrets are asked on the terminal or read from files of mode 0600, never from arguments.
+Exit codes: 0 done, 1 refused or failed (no money moved), 2 usage, 3 not decided yet (resume),
+4 gateway not reachable, 5 something did not verify, 6 trouble on this machine.)";
+
+void AddCommands(CLI::App& app, Options& o, int (*&run)(const Options&)) {
+  const auto command = [&](const char* name, const char* what, int (*f)(const Options&)) {
+    CLI::App* sub = app.add_subcommand(name, what);
+    sub->fallthrough();  // global options may follow the command
+    sub->callback([&run, f] { run = f; });
+    return sub;
+  };
+  using namespace paygate::wallet;
+  CLI::App* reg = command("register", "Make keys and have them certified for your bank account",
+                          RunRegister);
+  reg->add_option("--iban", o.iban, "Your account, without spaces")->required();
+  reg->add_option("--code-file", o.code_file,
+                  "File (0600) with the enrolment code from your bank; asked for otherwise");
+  CLI::App* sell = command("sell", "Have a sale certified; prints the CSBLK for the buyer", RunSell);
+  sell->add_option("goods", o.goods, "What is sold, as in \"Blue bicycle\"")->required();
+  sell->add_option("amount", o.amount, "As in 120.00")->required();
+  sell->add_option("currency", o.currency, "As in GBP")->required();
+  sell->add_option("--buyer", o.buyer, "ID of the only buyer who may pay");
+  sell->add_option("--out", o.output, "Write the CSBLK to this new file");
+  CLI::App* show = command("show", "Say in words what a CSBLK says, verified; signs nothing",
+                           RunShow);
+  show->add_option("csblk", o.csblk, "The CSBLK, a file, or - for standard input")->required();
+  CLI::App* pay = command("pay", "Pay a CSBLK, after showing what to whom", RunPay);
+  pay->add_option("csblk", o.csblk, "The CSBLK, a file, or - for standard input")->required();
+  pay->add_flag("--yes", o.yes, "Pay without asking");
+  CLI::App* inbox = command("inbox", "Fetch new receipts and confirmations", RunInbox);
+  inbox->add_option("--wait", o.wait_s, "Wait up to this many seconds for one (0 to 30)")
+      ->check(CLI::Range(0, 30));
+  command("receipts", "Verify all results held, against the root, and show them", RunReceipts);
+  command("resume", "Send again whatever was sent and not answered", RunResume);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  paygate::base::MakeProcessUndumpable();
+  paygate::base::InitLog("paygate-wallet", paygate::base::LogLevel::kWarning);
+  CLI::App app{"A wallet for buyers and sellers who pay through a Paygate gateway."};
+  app.footer(kFooter);
+  app.require_subcommand(1);
+  Options options;
+  options.directory = paygate::wallet::DefaultDirectory();
+  app.add_option("--dir", options.directory, "Where keys and results are kept")
+      ->capture_default_str();
+  app.add_option("--gateway", options.gateway_url, "https://host:port; remembered by register");
+  app.add_option("--root", options.root_file,
+                 "PEM file of the operator's root certificate; remembered by register");
+  app.add_option("--passphrase-file", options.passphrase_file,
+                 "File (0600) with the passphrase of the keys; asked for otherwise");
+  app.add_flag("--json", options.json, "One line of JSON for each result, for programs");
+  app.add_flag("--plain-http", options.plain_http, "Allow http:// to this machine's loopback");
+  int (*run)(const Options&) = nullptr;
+  AddCommands(app, options, run);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? paygate::wallet::kDone : paygate::wallet::kUsage;
+  }
+  return run(options);
+}

@@ -1,0 +1,139 @@
+#include "tools/wallet/words.h"
+
+#include <ctime>
+#include <map>
+
+#include "protocol/json.h"
+
+namespace paygate::wallet {
+namespace {
+
+using participant::EvidenceKind;
+using protocol::PaymentResult;
+
+std::string Line(std::string_view name, std::string_view value) {
+  std::string line = "  " + std::string(name);
+  line.resize(12, ' ');
+  return line + std::string(value) + "\n";
+}
+
+}  // namespace
+
+std::string FormatTime(int64_t numeric_date) {
+  const std::time_t time = numeric_date;
+  std::tm parts{};
+  if (gmtime_r(&time, &parts) == nullptr) return std::to_string(numeric_date);
+  char text[64];
+  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &parts);
+  return text;
+}
+
+std::string OfferInWords(const participant::CsblkView& view, int64_t now) {
+  std::string text = "An offer, certified by the gateway and verified up to your root certificate:\n";
+  text += Line("Goods", view.sblk.goods);
+  text += Line("Price", view.sblk.price.ToString());
+  text += Line("Seller", view.seller_id);
+  text += Line("Account", view.account + " (will be credited)");
+  text += Line("Buyer", view.sblk.buyer.empty() ? "anyone may pay" : "only " + view.sblk.buyer);
+  text += Line("Issued", FormatTime(view.issued));
+  text += Line("Expires", FormatTime(view.expires) +
+                              (view.expires <= now ? ": EXPIRED, cannot be paid any more" : ""));
+  text += Line("Gateway", view.gateway_id);
+  text += Line("CSBLK", view.csblk_id);
+  return text;
+}
+
+std::string OfferAsJson(const participant::CsblkView& view, int64_t now) {
+  protocol::JsonWriter json;
+  json.String("status", "verified")
+      .String("csblk_id", view.csblk_id)
+      .String("goods", view.sblk.goods)
+      .Raw("price", protocol::PrintPrice(view.sblk.price))
+      .String("seller", view.seller_id)
+      .String("account", view.account);
+  if (!view.sblk.buyer.empty()) json.String("buyer", view.sblk.buyer);
+  return json.Integer("issued", view.issued)
+      .Integer("expires", view.expires)
+      .Raw("expired", view.expires <= now ? "true" : "false")
+      .String("gateway", view.gateway_id)
+      .Take();
+}
+
+std::string ResultInWords(const participant::PaymentRecord& record) {
+  const auto& p = record.payload;
+  const bool buyer = record.kind == EvidenceKind::kReceipt;
+  std::string text = buyer ? "Receipt, " : "Payment confirmation, ";
+  switch (p.result) {
+    case PaymentResult::kCompleted:
+      text += buyer ? "COMPLETED: the money is irrevocably at the seller's bank\n"
+                    : "COMPLETED: the money is irrevocably at your bank\n";
+      break;
+    case PaymentResult::kFailed:
+      text += "FAILED: no money has moved\n";
+      break;
+    case PaymentResult::kPending:
+      text += "PENDING: the bank has not answered yet; see `inbox` or `resume`\n";
+      break;
+  }
+  text += Line("Goods", p.bblk.goods);
+  text += Line("Price", p.bblk.price.ToString());
+  if (buyer) text += Line("Seller", record.seller_id);
+  if (!p.reason.empty()) text += Line("Reason", p.reason);
+  text += Line("Authorised", FormatTime(p.authorised_at));
+  text += Line("Signed", FormatTime(p.iat) + " by gateway " + p.iss);
+  text += Line("Payment", p.payment_id);
+  text += Line("CSBLK", record.csblk_id);
+  if (!p.bank_reference.empty()) text += Line("Bank ref", p.bank_reference);
+  return text;
+}
+
+std::string ResultAsJson(const participant::PaymentRecord& record) {
+  const auto& p = record.payload;
+  protocol::JsonWriter json;
+  json.String("status", protocol::Name(p.result))
+      .String("kind", record.kind == EvidenceKind::kReceipt ? "receipt" : "confirmation")
+      .String("payment_id", p.payment_id)
+      .String("csblk_id", record.csblk_id)
+      .String("goods", p.bblk.goods)
+      .Raw("price", protocol::PrintPrice(p.bblk.price))
+      .String("seller", record.seller_id)
+      .Integer("authorised_at", p.authorised_at)
+      .Integer("signed_at", p.iat);
+  if (!p.reason.empty()) json.String("reason", p.reason);
+  if (!p.bank_reference.empty()) json.String("bank_reference", p.bank_reference);
+  return json.Take();
+}
+
+std::string RefusalInWords(const participant::Refusal& refusal) {
+  static const std::map<std::string, std::string> kMeaning = {
+      {"enrolment-refused", "the bank does not accept this account and enrolment code; check both"},
+      {"account-refused", "the bank says that the account cannot be used for this"},
+      {"already-paid", "this CSBLK has been paid"},
+      {"in-flight", "a payment of this CSBLK is being decided; try again in a minute"},
+      {"csblk-expired", "the offer has expired; ask the seller for a new CSBLK"},
+      {"csblk-cancelled", "the seller has withdrawn the offer"},
+      {"csblk-unknown", "the gateway never issued this CSBLK"},
+      {"certificate-revoked", "your certificate has been revoked; ask your bank"},
+      {"same-account", "buyer and seller have the same account"},
+      {"duplicate-sale", "this sale was certified before"},
+      {"clock-skew", "the clock of this machine is wrong; set it and try again"},
+      {"handshake-expired", "it took too long; start anew"},
+      {"unsupported-currency", "the gateway does not handle this currency"},
+  };
+  std::string text = "Refused: " + refusal.code;
+  if (const auto it = kMeaning.find(refusal.code); it != kMeaning.end()) text += ", " + it->second;
+  if (!refusal.payment_id.empty()) text += " (payment " + refusal.payment_id + ")";
+  text += refusal.is_signed
+              ? "\nThe gateway signed this refusal: nothing was and nothing will be debited.\n"
+              : "\nNothing that binds you was decided.\n";
+  return text;
+}
+
+std::string RefusalAsJson(const participant::Refusal& refusal) {
+  protocol::JsonWriter json;
+  json.String("status", "refused").String("code", refusal.code);
+  if (!refusal.payment_id.empty()) json.String("payment_id", refusal.payment_id);
+  return json.Raw("signed", refusal.is_signed ? "true" : "false").Take();
+}
+
+}  // namespace paygate::wallet

@@ -1,0 +1,22 @@
+// What the wallet says, in words for a person or as one line of JSON for a program.
+#pragma once
+
+#include <string>
+
+#include "participant/client.h"
+
+namespace paygate::wallet {
+
+std::string FormatTime(int64_t numeric_date);  // 2026-11-22 21:53:56 UTC
+
+std::string OfferInWords(const participant::CsblkView& view, int64_t now);
+std::string OfferAsJson(const participant::CsblkView& view, int64_t now);
+
+std::string ResultInWords(const participant::PaymentRecord& record);
+std::string ResultAsJson(const participant::PaymentRecord& record);
+
+// Why the gateway refused, and what to do now.
+std::string RefusalInWords(const participant::Refusal& refusal);
+std::string RefusalAsJson(const participant::Refusal& refusal);
+
+}  // namespace paygate::wallet
