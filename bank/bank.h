@@ -3,8 +3,8 @@
 // Guarantees: Submit, Status and the verifications call `done` exactly once, from a thread of the
 // bank client, never from inside the call. When the host process dies, everything in flight that
 // may have reached the bank completes as kUnknown, and what had not left this process as kNotSent.
-// No call waits for a bank; Prepare alone waits for the host process (pure, no I/O, has a deadline).
-// Thread-safe.
+// No call waits for a bank; Prepare alone waits for the host process (pure, no I/O, has a
+// deadline). Thread-safe.
 #pragma once
 
 #include <chrono>
@@ -80,7 +80,7 @@ class Bank {
 };
 
 struct BankClientOptions {
-  std::string socket;                               // of the paygate-bank process
+  std::string socket;  // of the paygate-bank process
   std::chrono::milliseconds prepare_deadline{2000};
   std::chrono::milliseconds answer_deadline{30000};  // then kUnknown / kNoAnswer
   size_t max_in_flight = 4096;                       // beyond: kBusy at once (still by callback)

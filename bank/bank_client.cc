@@ -1,8 +1,9 @@
 // The engine's end of the connection to the bank host.
 //
 // Three threads: the connector connects, reads and dispatches replies; the sender writes what is
-// queued, so that no caller waits for a socket; the completer gives the answers that are due without
-// a reply (refusals, deadlines), so that none is given from inside a call, and pings the host.
+// queued, so that no caller waits for a socket; the completer gives the answers that are due
+// without a reply (refusals, deadlines), so that none is given from inside a call, and pings the
+// host.
 //
 // What became of a request is decided by one mark, `sent`, set before its first byte is written:
 // unsent → proven not sent; sent → nobody knows until the bank is asked.
@@ -142,10 +143,9 @@ class BankClient final : public Bank {
 
   void VerifyAccount(std::string_view account, std::string_view participant_id,
                      VerificationCallback done) override {
-    Verify({.kind = RequestKind::kVerifyAccount,
-            .account = account,
-            .participant_id = participant_id},
-           std::move(done));
+    Verify(
+        {.kind = RequestKind::kVerifyAccount, .account = account, .participant_id = participant_id},
+        std::move(done));
   }
   void VerifyEnrolment(std::string_view account, std::string_view enrolment_code,
                        std::string_view registration_digest, std::string_view participant_id,

@@ -38,12 +38,12 @@ enum class RequestKind : uint8_t {
 struct Request {
   RequestKind kind = RequestKind::kHealth;
   uint64_t id = 0;
-  std::string_view prepared;                    // kSubmit, kStatus
-  std::string_view account;                     // kVerify…
-  std::string_view participant_id;              // kVerify…
-  std::string_view enrolment_code;              // kVerifyEnrolment
-  std::string_view registration_digest;         // kVerifyEnrolment
-  std::string_view payment_id;                  // kPrepare, from here on
+  std::string_view prepared;             // kSubmit, kStatus
+  std::string_view account;              // kVerify…
+  std::string_view participant_id;       // kVerify…
+  std::string_view enrolment_code;       // kVerifyEnrolment
+  std::string_view registration_digest;  // kVerifyEnrolment
+  std::string_view payment_id;           // kPrepare, from here on
   std::string_view debtor_account;
   std::string_view creditor_account;
   int64_t amount_minor_units = 0;

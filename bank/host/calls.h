@@ -50,9 +50,9 @@ class Calls {
     Kind kind;
     Deliver deliver;
     base::MonotonicTime deadline;
-    bool starting = true;           // the starting function has not returned yet
-    bool inside = false;            // it completed from inside
-    std::optional<Result> early;    // completed while starting, from another thread
+    bool starting = true;         // the starting function has not returned yet
+    bool inside = false;          // it completed from inside
+    std::optional<Result> early;  // completed while starting, from another thread
   };
   void FinishStart(uint64_t id, int returned) EXCLUDES(mutex_);
   Result Refusal(Kind kind, int returned) const;

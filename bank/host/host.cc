@@ -27,8 +27,7 @@ std::optional<Calls::Result> ToAnswer(const paygate_bank_result* r) {
   if (r->evidence_size > kMaxEvidenceBytes) return std::nullopt;
   Answer a{.outcome = static_cast<Outcome>(r->outcome)};
   if (a.outcome == Outcome::kRejected) a.reason = Short(r->reason, kMaxReason);
-  if (a.outcome == Outcome::kCompleted)
-    a.bank_reference = Short(r->bank_reference, kMaxReference);
+  if (a.outcome == Outcome::kCompleted) a.bank_reference = Short(r->bank_reference, kMaxReference);
   if (r->evidence) a.evidence.assign(reinterpret_cast<const char*>(r->evidence), r->evidence_size);
   return a;
 }
@@ -79,8 +78,7 @@ const uint8_t* Raw(std::string_view s) { return reinterpret_cast<const uint8_t*>
 
 }  // namespace
 
-Host::Host(Plugin& plugin, base::Listener& listener, HostOptions options,
-           const base::Clock& clock)
+Host::Host(Plugin& plugin, base::Listener& listener, HostOptions options, const base::Clock& clock)
     : plugin_(plugin),
       listener_(listener),
       options_(std::move(options)),
@@ -166,13 +164,13 @@ void Host::Handle(const std::shared_ptr<base::Channel>& channel, const Request& 
     return;
   }
   if (request.kind == RequestKind::kPrepare) return Prepare(*channel, request);
-  const bool verify = request.kind == RequestKind::kVerifyAccount ||
-                      request.kind == RequestKind::kVerifyEnrolment;
+  const bool verify =
+      request.kind == RequestKind::kVerifyAccount || request.kind == RequestKind::kVerifyEnrolment;
   if (draining_) {
     if (verify) return deliver(Verification{});
     return deliver(Answer{.outcome = Outcome::kBusy});
   }
-  const auto kind = verify                                    ? Calls::Kind::kVerify
+  const auto kind = verify                                 ? Calls::Kind::kVerify
                     : request.kind == RequestKind::kSubmit ? Calls::Kind::kSubmit
                                                            : Calls::Kind::kStatus;
   calls_.Start(kind, std::move(deliver),
@@ -189,13 +187,13 @@ int Host::StartInPlugin(const Request& r, void* ctx) noexcept {
     case RequestKind::kStatus:
       return t.status(bank, Raw(r.prepared), r.prepared.size(), Done, ctx);
     case RequestKind::kVerifyAccount:
-      return t.verify_account(bank, CText(r.account).get(), CText(r.participant_id).get(),
-                              Verified, ctx);
+      return t.verify_account(bank, CText(r.account).get(), CText(r.participant_id).get(), Verified,
+                              ctx);
     case RequestKind::kVerifyEnrolment:
       if (!plugin_.capabilities().enrolment) return PAYGATE_BANK_E_INPUT;
       return t.verify_enrolment(bank, CText(r.account).get(), CText(r.enrolment_code).get(),
-                                CText(r.registration_digest).get(),
-                                CText(r.participant_id).get(), Verified, ctx);
+                                CText(r.registration_digest).get(), CText(r.participant_id).get(),
+                                Verified, ctx);
     default:
       return PAYGATE_BANK_E_INPUT;
   }

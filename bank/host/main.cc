@@ -36,7 +36,8 @@ constexpr char kAbout[] =
     "Stop it with SIGTERM: it takes no new work, lets the adapter finish, and ends with 0.";
 constexpr char kMore[] =
     "\nExit codes: 0 stopped as asked; 2 wrong usage; 3 the adapter or its configuration was\n"
-    "refused (the sentence says why); 4 the socket cannot be made; 5 the adapter broke its memory;\n"
+    "refused (the sentence says why); 4 the socket cannot be made; 5 the adapter broke its "
+    "memory;\n"
     "6 the adapter did not finish in time after SIGTERM.\n"
     "Example, a bank in a box:\n"
     "  paygate-bank --plugin /usr/lib/paygate/libpaygate_bank_embedded.so \\\n"

@@ -38,8 +38,9 @@ bool LacksAFunction(const paygate_bank_adapter_v1& t) {
 
 void CopySentence(void* ctx, const uint8_t* bytes, size_t size) {
   constexpr size_t kMaxSentence = 1024;
-  if (bytes) *static_cast<std::string*>(ctx) = {reinterpret_cast<const char*>(bytes),
-                                                std::min(size, kMaxSentence)};
+  if (bytes)
+    *static_cast<std::string*>(ctx) = {reinterpret_cast<const char*>(bytes),
+                                       std::min(size, kMaxSentence)};
 }
 
 }  // namespace
@@ -62,11 +63,9 @@ base::Result<std::unique_ptr<Plugin>> Plugin::Load(const std::string& path,
     return Fail(ErrorCode::kInvalidArgument,
                 "give the adapter's absolute path (it begins with /), not '" + path + "'");
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!library)
-    return Fail(ErrorCode::kInvalidArgument, "cannot load the adapter: " + DlError());
+  if (!library) return Fail(ErrorCode::kInvalidArgument, "cannot load the adapter: " + DlError());
   using Negotiate = const paygate_bank_adapter_v1* (*)(uint32_t);
-  const auto negotiate =
-      reinterpret_cast<Negotiate>(dlsym(library, "paygate_bank_adapter"));
+  const auto negotiate = reinterpret_cast<Negotiate>(dlsym(library, "paygate_bank_adapter"));
   if (!negotiate)
     return Fail(ErrorCode::kInvalidArgument,
                 path + " is no bank adapter: it does not export paygate_bank_adapter");

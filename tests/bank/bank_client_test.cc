@@ -44,8 +44,8 @@ TEST_F(BankClientTest, SaysNotSentWhileNoHostIsThereAndNeverFromInsideTheCall) {
   EXPECT_NE(thread, here);
   EXPECT_EQ(StatusAndWait(*bank, "p").outcome, Outcome::kUnknown);
   EXPECT_EQ(bank->GetCapabilities().error().code, base::ErrorCode::kBankUnavailable);
-  const Transfer transfer{PaymentId(1), kAlice, kSue, *base::Money::Parse("1.00", "GBP"), "x",
-                          clock.Now(), clock.Now()};
+  const Transfer transfer{PaymentId(1), kAlice,      kSue,       *base::Money::Parse("1.00", "GBP"),
+                          "x",          clock.Now(), clock.Now()};
   EXPECT_EQ(bank->Prepare(transfer).error().code, base::ErrorCode::kBankUnavailable);
   EXPECT_FALSE(bank->Healthy());
 }
@@ -85,9 +85,9 @@ TEST_F(BankClientTest, TakesRepliesInAnyOrderAndIgnoresOneForNothing) {
   std::string frame;
   const uint64_t first = Next(*channel, frame).id;
   const uint64_t second = Next(*channel, frame).id;
-  for (const Reply& reply : {Reply{999, Answer{}}, Reply{second, Answer{Outcome::kRejected}},
-                             Reply{second, Answer{Outcome::kCompleted}},
-                             Reply{first, Answer{Outcome::kCompleted}}})
+  for (const Reply& reply :
+       {Reply{999, Answer{}}, Reply{second, Answer{Outcome::kRejected}},
+        Reply{second, Answer{Outcome::kCompleted}}, Reply{first, Answer{Outcome::kCompleted}}})
     ASSERT_TRUE(channel->Send(EncodeReply(reply)));
   EXPECT_EQ(one.get_future().get().outcome, Outcome::kCompleted);
   EXPECT_EQ(two.get_future().get().outcome, Outcome::kRejected);

@@ -25,11 +25,11 @@ namespace paygate::bank::testing {
 
 constexpr char kAlice[] = "GB33BUKB20201555555555";
 constexpr char kSue[] = "GB94BARC10201530093459";
-constexpr char kEve[] = "DE89370400440532013000";     // in EUR
+constexpr char kEve[] = "DE89370400440532013000";  // in EUR
 constexpr char kClosed[] = "GB82WEST12345698765432";
-constexpr char kSlow[] = "FR1420041010050500013M02606";    // pending
-constexpr char kRefuser[] = "NL91ABNA0417164300";          // reject:AC06
-constexpr char kMute[] = "BE68539007547034";               // no-answer
+constexpr char kSlow[] = "FR1420041010050500013M02606";  // pending
+constexpr char kRefuser[] = "NL91ABNA0417164300";        // reject:AC06
+constexpr char kMute[] = "BE68539007547034";             // no-answer
 constexpr char kCode[] = "ALICE-CODE-0123456789";
 
 class TempDir {
@@ -53,8 +53,8 @@ inline std::string AccountText(const std::string& iban, const std::string& balan
 
 inline std::string AccountsText() {
   return AccountText(kAlice, "1000.00", std::string("enrolment_code = \"") + kCode + "\"") +
-         AccountText(kSue, "0.00", "overdraft = \"5.00\"") +
-         AccountText(kEve, "10.00", "", "EUR") + AccountText(kClosed, "1.00", "closed = true") +
+         AccountText(kSue, "0.00", "overdraft = \"5.00\"") + AccountText(kEve, "10.00", "", "EUR") +
+         AccountText(kClosed, "1.00", "closed = true") +
          AccountText(kSlow, "0.00", "behaviour = \"pending\"") +
          AccountText(kRefuser, "0.00", "behaviour = \"reject:AC06\"") +
          AccountText(kMute, "0.00", "behaviour = \"no-answer\"");

@@ -6,10 +6,17 @@ namespace paygate::bank {
 namespace {
 
 TEST(BankFrames, GiveBackWhatWasPutIn) {
-  const Request in{.kind = RequestKind::kPrepare, .id = 7, .payment_id = "P",
-                   .debtor_account = "D", .creditor_account = "C", .amount_minor_units = 12,
-                   .currency = "GBP", .fraction_digits = 2, .remittance = "goods",
-                   .deadline = 5, .created = 4};
+  const Request in{.kind = RequestKind::kPrepare,
+                   .id = 7,
+                   .payment_id = "P",
+                   .debtor_account = "D",
+                   .creditor_account = "C",
+                   .amount_minor_units = 12,
+                   .currency = "GBP",
+                   .fraction_digits = 2,
+                   .remittance = "goods",
+                   .deadline = 5,
+                   .created = 4};
   const std::string frame = EncodeRequest(in);
   const auto out = DecodeRequest(frame);
   ASSERT_TRUE(out.has_value());

@@ -33,8 +33,10 @@ TEST(BankHost, PaysVerifiesAndStopsCleanlyWhenAsked) {
     EXPECT_TRUE(bank->GetCapabilities()->notfound_is_final);
     EXPECT_TRUE(bank->Healthy());
     const auto now = base::SystemClock().Now();
-    const Transfer transfer{PaymentId(1), kAlice, kSue, *base::Money::Parse("2.50", "GBP"),
-                            "a book", now + std::chrono::hours(1), now};
+    const Transfer transfer{PaymentId(1), kAlice,
+                            kSue,         *base::Money::Parse("2.50", "GBP"),
+                            "a book",     now + std::chrono::hours(1),
+                            now};
     const auto prepared = bank->Prepare(transfer);
     ASSERT_TRUE(prepared.has_value()) << prepared.error().message;
     EXPECT_EQ(*bank->Prepare(transfer), *prepared);
@@ -48,8 +50,7 @@ TEST(BankHost, PaysVerifiesAndStopsCleanlyWhenAsked) {
     EXPECT_EQ(bank->Prepare(to_oneself).error().code, base::ErrorCode::kInvalidArgument);
 
     std::promise<Verification> enrolled, known;
-    bank->VerifyEnrolment(kAlice, kCode, "R", "ID",
-                          [&](Verification v) { enrolled.set_value(v); });
+    bank->VerifyEnrolment(kAlice, kCode, "R", "ID", [&](Verification v) { enrolled.set_value(v); });
     EXPECT_EQ(enrolled.get_future().get().verdict, Verdict::kVerified);
     bank->VerifyAccount(kAlice, "ID", [&](Verification v) { known.set_value(v); });
     EXPECT_EQ(known.get_future().get().currency, "GBP");
@@ -131,8 +132,8 @@ TEST(BankHost, AnswersUnknownForAPluginThatNeverCompletes) {
 }
 
 TEST(BankHost, DiesOfAPluginThatCrashesOrCompletesWhatNeverWasAndThenAllIsUnknown) {
-  for (const auto& [plugin, code] : {std::pair{"libbroken_bank_crashes.so", -SIGABRT},
-                                     std::pair{"libbroken_bank_wild.so", 5}}) {
+  for (const auto& [plugin, code] :
+       {std::pair{"libbroken_bank_crashes.so", -SIGABRT}, std::pair{"libbroken_bank_wild.so", 5}}) {
     TempDir dir;
     WriteBankFiles(dir);
     HostProcess host(dir, plugin);

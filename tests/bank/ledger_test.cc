@@ -67,7 +67,8 @@ TEST_F(LedgerTest, MovesMoneyOnceHoweverManyAskAtTheSameTime) {
 }
 
 TEST_F(LedgerTest, RefusesBeyondItsBoundAndBytesThatItDidNotPrepare) {
-  auto opened = Ledger::Open(SmallBank(dir_), [] { return kNow; }, 1);
+  auto opened = Ledger::Open(
+      SmallBank(dir_), [] { return kNow; }, 1);
   ASSERT_TRUE(opened.has_value());
   std::promise<void> release;
   auto released = release.get_future().share();

@@ -141,8 +141,8 @@ int VerifyAccount(paygate_bank* bank, const char* account, const char* participa
 }
 
 int VerifyEnrolment(paygate_bank* bank, const char* account, const char* code,
-                    const char* registration, const char* participant,
-                    paygate_bank_verified done, void* ctx) {
+                    const char* registration, const char* participant, paygate_bank_verified done,
+                    void* ctx) {
   return ReturnCode(bank->ledger->Enrol(Text(account), code ? code : "", Text(registration),
                                         Text(participant), ToDone(done, ctx)));
 }

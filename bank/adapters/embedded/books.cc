@@ -67,8 +67,8 @@ std::vector<Record> Books::AccountsToOpen(int64_t now) const {
     const std::string vault = VaultOf(currency);
     const auto [it, first] = vaults.try_emplace(vault, BalanceOf(vault));
     it->second -= account.opening_balance;
-    Record r{.kind = RecordKind::kOpened, .time = now, .currency = currency,
-             .account = account.iban};
+    Record r{
+        .kind = RecordKind::kOpened, .time = now, .currency = currency, .account = account.iban};
     r.postings = {{vault, -account.opening_balance, it->second},
                   {account.iban, account.opening_balance, account.opening_balance}};
     records.push_back(std::move(r));
@@ -103,8 +103,8 @@ std::string Books::ReasonToReject(const TransferOrder& order, int64_t now) const
   return "";
 }
 
-Decision<TransferAnswer> Books::DecideSubmit(const TransferOrder& order,
-                                             const std::string& content, int64_t now) const {
+Decision<TransferAnswer> Books::DecideSubmit(const TransferOrder& order, const std::string& content,
+                                             int64_t now) const {
   if (const auto it = transactions_.find(order.payment_id); it != transactions_.end()) {
     // The id stands for the first transfer that bore it; this other one never will be executed.
     if (it->second.content != content) return {{TransferState::kRejected, "AM05", ""}, {}};
@@ -135,15 +135,17 @@ Decision<TransferAnswer> Books::DecideSubmit(const TransferOrder& order,
   return {std::move(answer), std::move(record)};
 }
 
-Decision<TransferAnswer> Books::DecideStatus(const TransferOrder& order,
-                                             const std::string& content, int64_t now) {
+Decision<TransferAnswer> Books::DecideStatus(const TransferOrder& order, const std::string& content,
+                                             int64_t now) {
   const auto it = transactions_.find(order.payment_id);
   if (it == transactions_.end()) {
     TransferAnswer answer{.state = TransferState::kNotFound};
     if (now <= order.deadline) return {answer, {}};
     // Said after the deadline, "not found" is final: written down, so that it stays true even if
     // the clock goes back.
-    Record barred{.kind = RecordKind::kBarred, .time = now, .transaction = order.payment_id,
+    Record barred{.kind = RecordKind::kBarred,
+                  .time = now,
+                  .transaction = order.payment_id,
                   .content = content};
     return {answer, std::move(barred)};
   }
@@ -184,7 +186,9 @@ Decision<VerifyAnswer> Books::DecideEnrolment(std::string_view iban, std::string
   const Enrolment& e = it == enrolments_.end() ? kNone : it->second;
   const std::string in_force = CodeDigest(iban, account->enrolment_code.view());
   const VerifyAnswer verified{true, "", currencies_.at(account->iban)};
-  Record enrolled{.kind = RecordKind::kEnrolled, .time = now, .account = account->iban,
+  Record enrolled{.kind = RecordKind::kEnrolled,
+                  .time = now,
+                  .account = account->iban,
                   .registration = std::string(registration),
                   .participant = std::string(participant)};
 
@@ -195,15 +199,19 @@ Decision<VerifyAnswer> Books::DecideEnrolment(std::string_view iban, std::string
     return {verified, std::move(enrolled)};
   }
   const bool counted = e.tried_code == in_force;  // a new code in the file begins anew
-  if (counted && std::ranges::find(e.refused, registration) != e.refused.end()) return {refused, {}};
+  if (counted && std::ranges::find(e.refused, registration) != e.refused.end())
+    return {refused, {}};
   if (counted && e.refused.size() >= config_.enrolment_tries) return {refused, {}};
   if (e.code == in_force) return {refused, {}};  // used by another registration
   if (base::SecretBytes::CopyOf(code) == account->enrolment_code) {
     enrolled.code = in_force;
     return {verified, std::move(enrolled)};
   }
-  return {refused, Record{.kind = RecordKind::kWrongCode, .time = now, .account = account->iban,
-                          .registration = std::string(registration), .code = in_force}};
+  return {refused, Record{.kind = RecordKind::kWrongCode,
+                          .time = now,
+                          .account = account->iban,
+                          .registration = std::string(registration),
+                          .code = in_force}};
 }
 
 bool Books::IsEnrolled(std::string_view account) const {

@@ -12,9 +12,10 @@
 //                                                 "reject:AC04", "no-answer"
 #include "bank/adapters/embedded/config.h"
 
+#include <toml++/toml.h>
+
 #include <algorithm>
 #include <set>
-#include <toml++/toml.h>
 
 #include "base/file.h"
 
@@ -107,10 +108,10 @@ base::Status SetBehaviour(const toml::table& table, Account& account, const std:
 }
 
 Result<Account> ParseAccount(const toml::table& table, const std::string& where) {
-  RETURN_IF_ERROR(OnlyKeys(table,
-                           {"name", "iban", "currency", "balance", "enrolment_code", "overdraft",
-                            "closed", "behaviour"},
-                           where));
+  RETURN_IF_ERROR(OnlyKeys(
+      table,
+      {"name", "iban", "currency", "balance", "enrolment_code", "overdraft", "closed", "behaviour"},
+      where));
   Account a;
   ASSIGN_OR_RETURN(a.name, Text(table, "name", where));
   ASSIGN_OR_RETURN(a.iban, Text(table, "iban", where));

@@ -2,15 +2,16 @@
 // block   = u32 length of body, 4 bytes header check, body, 16 bytes checksum    (little-endian)
 // body    = (u32 length, record)…
 //
-// Checksums are chained: with `prev` the checksum of the block before (16 zero bytes for the first),
+// Checksums are chained: with `prev` the checksum of the block before (16 zero bytes for the
+// first),
 //   header check = first  4 bytes of SHA-256("h" || prev || length)
 //   checksum     = first 16 bytes of SHA-256("b" || prev || length || body)
 // so that a block cannot be damaged, left out or moved unseen. The header has a check of its own so
 // that a damaged length is not taken for a torn tail: cutting there would lose what came after.
 //
 // Torn, and cut off at open, is only a tail that no answered block can look like: fewer bytes than
-// the header or its length says, or nothing but zeros from a header or a checksum to the end (a file
-// system that made the file longer before it wrote the data).
+// the header or its length says, or nothing but zeros from a header or a checksum to the end (a
+// file system that made the file longer before it wrote the data).
 #include "bank/adapters/embedded/journal.h"
 
 #include <fcntl.h>
@@ -79,11 +80,12 @@ base::Status WriteAll(int fd, std::string_view bytes) {
 
 base::Result<Journal::Replayed> Journal::Replay(const std::string& path, const Visitor& visit) {
   ASSIGN_OR_RETURN(const std::string file, base::ReadFile(path, kMaxJournalBytes));
-  if (file.size() < kMagic.size() && kMagic.starts_with(file))  // made, but not yet written: as good as empty
-    return Replayed{.torn_bytes = file.size(),
-                    .chain = std::string(kChecksumBytes, '\0')};
+  if (file.size() < kMagic.size() &&
+      kMagic.starts_with(file))  // made, but not yet written: as good as empty
+    return Replayed{.torn_bytes = file.size(), .chain = std::string(kChecksumBytes, '\0')};
   if (!file.starts_with(kMagic))
-    return Fail(ErrorCode::kIo, path + " is not a ledger of the embedded bank (or of another release)");
+    return Fail(ErrorCode::kIo,
+                path + " is not a ledger of the embedded bank (or of another release)");
   std::string_view rest(file);
   rest.remove_prefix(kMagic.size());
   Replayed r{.good_bytes = kMagic.size(), .chain = std::string(kChecksumBytes, '\0')};
@@ -123,7 +125,8 @@ base::Result<std::unique_ptr<Journal>> Journal::Open(const std::string& path,
         !made && made.error().code != ErrorCode::kAlreadyExists)
       return std::unexpected(std::move(made).error());
   const int fd = open(path.c_str(), O_RDWR | O_APPEND | O_CLOEXEC);
-  if (fd < 0) return Fail(ErrorCode::kIo, "cannot open the ledger " + path + ": " + strerror(errno));
+  if (fd < 0)
+    return Fail(ErrorCode::kIo, "cannot open the ledger " + path + ": " + strerror(errno));
   std::unique_ptr<Journal> closer(new Journal(fd, {}));  // closes fd on every way out
   if (flock(fd, LOCK_EX | LOCK_NB) != 0)
     return Fail(ErrorCode::kAlreadyExists,
@@ -148,7 +151,8 @@ base::Status Journal::Append(const std::vector<std::string>& records) {
   const std::string checksum = Checksum(chain_, body);
   broken_ = true;  // until proven whole
   RETURN_IF_ERROR(WriteAll(fd_, U32(length) + HeaderCheck(chain_, length) + body + checksum));
-  if (fdatasync(fd_) != 0) return Fail(ErrorCode::kIo, std::string("fdatasync: ") + strerror(errno));
+  if (fdatasync(fd_) != 0)
+    return Fail(ErrorCode::kIo, std::string("fdatasync: ") + strerror(errno));
   broken_ = false;
   chain_ = checksum;
   return {};

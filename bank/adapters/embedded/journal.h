@@ -30,8 +30,7 @@ class Journal {
   };
 
   // Makes the file if there is none.
-  static base::Result<std::unique_ptr<Journal>> Open(const std::string& path,
-                                                     const Visitor& visit);
+  static base::Result<std::unique_ptr<Journal>> Open(const std::string& path, const Visitor& visit);
   ~Journal();
   Journal(const Journal&) = delete;
 

@@ -99,10 +99,9 @@ base::Status Ledger::VerifyAccount(std::string_view account, std::string_view pa
                                    VerifyDone done) {
   MutexLock lock(mutex_);
   RETURN_IF_ERROR(CheckRoom());
-  Enqueue(std::nullopt, [answer = books_.VerifyAccount(account, participant),
-                         done = std::move(done)](bool durable) mutable {
-    done(durable, std::move(answer));
-  });
+  Enqueue(std::nullopt,
+          [answer = books_.VerifyAccount(account, participant),
+           done = std::move(done)](bool durable) mutable { done(durable, std::move(answer)); });
   return {};
 }
 
@@ -112,10 +111,8 @@ base::Status Ledger::Enrol(std::string_view account, std::string_view code,
   MutexLock lock(mutex_);
   RETURN_IF_ERROR(CheckRoom());
   auto decision = books_.DecideEnrolment(account, code, registration, participant, now_());
-  Enqueue(decision.record,
-          [answer = std::move(decision.answer), done = std::move(done)](bool durable) mutable {
-            done(durable, std::move(answer));
-          });
+  Enqueue(decision.record, [answer = std::move(decision.answer), done = std::move(done)](
+                               bool durable) mutable { done(durable, std::move(answer)); });
   return {};
 }
 

@@ -37,9 +37,8 @@ class Ledger {
   base::Status Inquire(std::string_view prepared, TransferDone done) EXCLUDES(mutex_);
   base::Status VerifyAccount(std::string_view account, std::string_view participant,
                              VerifyDone done) EXCLUDES(mutex_);
-  base::Status Enrol(std::string_view account, std::string_view code,
-                     std::string_view registration, std::string_view participant,
-                     VerifyDone done) EXCLUDES(mutex_);
+  base::Status Enrol(std::string_view account, std::string_view code, std::string_view registration,
+                     std::string_view participant, VerifyDone done) EXCLUDES(mutex_);
 
   void Drain() EXCLUDES(mutex_);  // returns when nothing waits for an answer
   bool Healthy() const EXCLUDES(mutex_);
@@ -55,8 +54,8 @@ class Ledger {
   Ledger(Config config, Now now, size_t max_waiting);
   base::Status Load();
   base::Status CheckRoom() const REQUIRES(mutex_);
-  void Enqueue(const std::optional<Record>& record,
-               std::move_only_function<void(bool)> done) REQUIRES(mutex_);
+  void Enqueue(const std::optional<Record>& record, std::move_only_function<void(bool)> done)
+      REQUIRES(mutex_);
   void Write() EXCLUDES(mutex_);
   bool Append(const std::vector<Waiting>& batch);
 

@@ -34,12 +34,12 @@ struct Record {
   int64_t time = 0;
   std::string currency;
   std::string account;
-  std::string transaction;   // the payment_id
-  std::string content;       // SHA-256 of the prepared bytes
-  std::string reason;        // ISO 20022
-  std::string registration;  // digest of the registration
-  std::string participant;   // ID_X
-  std::string code;          // SHA-256 of account and the code that was in force
+  std::string transaction;        // the payment_id
+  std::string content;            // SHA-256 of the prepared bytes
+  std::string reason;             // ISO 20022
+  std::string registration;       // digest of the registration
+  std::string participant;        // ID_X
+  std::string code;               // SHA-256 of account and the code that was in force
   std::vector<Posting> postings;  // none or two
 };
 

@@ -67,8 +67,8 @@ base::Status PrintAccounts(const std::string& config, bool json) {
                       {"enrolment_code", std::string(a.enrolment_code.view())},
                       {"enrolled", reading->books.IsEnrolled(a.iban)}});
     else
-      std::printf("%s %-34s %-8s %16s\n", Pad(a.name, 28).c_str(), a.iban.c_str(),
-                  currency.c_str(), balance.c_str());
+      std::printf("%s %-34s %-8s %16s\n", Pad(a.name, 28).c_str(), a.iban.c_str(), currency.c_str(),
+                  balance.c_str());
   }
   if (json) std::cout << list.dump(2) << "\n";
   return {};
@@ -89,8 +89,10 @@ base::Status Check(const std::string& config) {
                   code.c_str());
   }
   if (reading->replayed.torn_bytes > 0)
-    std::printf("%llu bytes at the end are being written, or torn by a crash; nobody was answered "
-                "for them.\n", static_cast<unsigned long long>(reading->replayed.torn_bytes));
+    std::printf(
+        "%llu bytes at the end are being written, or torn by a crash; nobody was answered "
+        "for them.\n",
+        static_cast<unsigned long long>(reading->replayed.torn_bytes));
   return {};
 }
 
@@ -104,7 +106,7 @@ std::string TimeText(int64_t seconds) {
 }
 
 void PrintRecord(const Record& r) {
-  constexpr const char* kNames[] = {"",        "opened",   "executed", "accepted",  "settled",
+  constexpr const char* kNames[] = {"",         "opened", "executed", "accepted",  "settled",
                                     "rejected", "barred", "enrolled", "wrong-code"};
   std::printf("%s %-10s", TimeText(r.time).c_str(), kNames[static_cast<size_t>(r.kind)]);
   if (!r.transaction.empty()) std::printf(" payment=%s", r.transaction.c_str());
