@@ -1,5 +1,5 @@
-// The register of CSBLKs and the signed refusals (protocol.md sections 5 and 9). A message's fate is
-// one record, so that refused and issued exclude each other whoever asks first.
+// The register of CSBLKs and the signed refusals (protocol.md sections 5 and 9). A message's fate
+// is one record, so that refused and issued exclude each other whoever asks first.
 #pragma once
 
 #include <optional>

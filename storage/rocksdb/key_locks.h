@@ -1,7 +1,7 @@
 // Locks by key: two operations that name a common key exclude each other, from the check to the
 // durable write. Keys are hashed onto a fixed number of mutexes (memory does not grow with keys);
-// Lock takes all of an operation's mutexes in ascending order, so operations cannot deadlock as long
-// as each calls Lock once and takes no other Hold while it has one.
+// Lock takes all of an operation's mutexes in ascending order, so operations cannot deadlock as
+// long as each calls Lock once and takes no other Hold while it has one.
 #pragma once
 
 #include <algorithm>

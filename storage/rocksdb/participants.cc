@@ -66,8 +66,9 @@ Result<Registration> Participants::Complete(Registration registration) {
 Status Participants::AddRegistration(const Registration& r, uint32_t pair) {
   const std::string signature_print = base::Sha256Base64Url(r.signature_certificate);
   const std::string encryption_print = base::Sha256Base64Url(r.encryption_certificate);
-  ASSIGN_OR_RETURN(const auto found, database_.GetMany({{Family::kCertificates, signature_print},
-                                                        {Family::kCertificates, encryption_print}}));
+  ASSIGN_OR_RETURN(const auto found,
+                   database_.GetMany({{Family::kCertificates, signature_print},
+                                      {Family::kCertificates, encryption_print}}));
   if (found[0] || found[1]) {
     return Fail(ErrorCode::kAlreadyExists, "the certificate is registered already");
   }

@@ -6,33 +6,34 @@
 //   value        version (u8 = 1), then fields:  bytes | u8 | u32 | u64 | i64  of base/codec.h
 //                time  i64 seconds since 1970
 //
-//   family         key                            value after the version byte
-//   intents        payment_id                     csblk_id buyer_id seller_id authorisation
-//                                                 reply_certificate: bytes, minor_units: i64,
-//                                                 currency: bytes, authorised_at recorded_at
-//                                                 deadline: time, prepared_key: bytes
-//   prepared       payment_id                     sealed bytes for the bank; gone once settled
-//   open           be64 recorded_at, payment_id   prepared_key: bytes, empty once the outcome is
-//                                                 known; the row is gone once results are stored
-//   settlements    payment_id                     completed: u8 0|1, reason bank_reference
-//                                                 evidence: bytes, settled_at: time,
-//                                                 receipt confirmation: bytes, both or neither empty
-//   csblks         csblk_id                       confirmation_digest seller_id nonce jws
-//                                                 reply_certificate: bytes, issued_at expires_at: time
-//   csblk_states   csblk_id                       state: u8 0 payable 1 in flight 2 paid 3 cancelled,
-//                                                 payment_id buyer_id: bytes, empty unless 1 or 2
-//   tries          part csblk_id, buyer_id        failed payments: u64
-//   sales          part seller_id, nonce          csblk_id: bytes
-//   fates          digest of a message            kind: u8 FateKind, reference: bytes, at: time
-//   registrations  request digest                 participant_id: bytes, pair: u32,
-//                                                 registered_jws: bytes, registered_at: time
-//   pairs          part participant_id, be32 pair signature_certificate encryption_certificate: bytes
-//                                                 (DER), revoked: u8 RevocationReason, at: time
-//   certificates   x5t#S256                       participant_id: bytes, pair: u32
-//   mail           part participant_id, be64 n    jwe: bytes
-//   boxes          participant_id                 acknowledged cursor: u64
-//   acks           be64 at, part participant_id,  cursor acknowledged before (exclusive start of the
-//                  be64 cursor                    range that awaits deletion): u64
+// family         key                            value after the version byte
+// intents        payment_id                     csblk_id buyer_id seller_id authorisation
+//                                               reply_certificate: bytes, minor_units: i64,
+//                                               currency: bytes, authorised_at recorded_at
+//                                               deadline: time, prepared_key: bytes
+// prepared       payment_id                     sealed bytes for the bank; gone once settled
+// open           be64 recorded_at, payment_id   prepared_key: bytes, empty once the outcome is
+//                                               known; the row is gone once results are stored
+// settlements    payment_id                     completed: u8 0|1, reason bank_reference
+//                                               evidence: bytes, settled_at: time,
+//                                               receipt confirmation: bytes, both or neither empty
+// csblks         csblk_id                       confirmation_digest seller_id nonce jws: bytes,
+//                                               reply_certificate: bytes,
+//                                               issued_at expires_at: time
+// csblk_states   csblk_id                       state: u8 0 payable 1 in flight 2 paid 3 cancelled,
+//                                               payment_id buyer_id: bytes, empty unless 1 or 2
+// tries          part csblk_id, buyer_id        failed payments: u64
+// sales          part seller_id, nonce          csblk_id: bytes
+// fates          digest of a message            kind: u8 FateKind, reference: bytes, at: time
+// registrations  request digest                 participant_id: bytes, pair: u32,
+//                                               registered_jws: bytes, registered_at: time
+// pairs          part participant_id, be32 pair signature_certificate encryption_certificate: bytes
+//                                               (DER), revoked: u8 RevocationReason, at: time
+// certificates   x5t#S256                       participant_id: bytes, pair: u32
+// mail           part participant_id, be64 n    jwe: bytes
+// boxes          participant_id                 acknowledged cursor: u64
+// acks           be64 at, part participant_id,  cursor acknowledged before (exclusive start of the
+//                be64 cursor                    range that awaits deletion): u64
 #include "storage/rocksdb/records.h"
 
 #include <algorithm>

@@ -3,8 +3,8 @@
 //   VERSION   "paygate-store " number [" creating"] "\n"
 //   db/       RocksDB
 //
-// VERSION is written first, with " creating", and completed when db/ is whole: a directory that says
-// "creating" has never promised anything and may be begun again, while a missing db/ beside a
+// VERSION is written first, with " creating", and completed when db/ is whole: a directory that
+// says "creating" has never promised anything and may be begun again, while a missing db/ beside a
 // complete VERSION is a loss and never silently replaced by an empty store.
 #include "storage/rocksdb/rocks_store.h"
 

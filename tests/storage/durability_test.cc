@@ -1,24 +1,16 @@
-// What survives: kill -9, a torn tail, a disk that fails; and what is refused: damage, newer stores,
-// a second process.
+// What survives: kill -9, a log that ends in the middle, a disk that fails.
 #include <rocksdb/env.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
 #include <set>
 #include <thread>
 
-#include "base/crypto.h"
 #include "base/file.h"
-#include "storage/rocksdb/database.h"
 #include "storage/rocksdb/open_on.h"
 #include "tests/doubles/failing_fs.h"
 #include "tests/storage/fixture.h"
-
-extern char** environ;
+#include "tests/storage/writer.h"
 
 namespace paygate::storage {
 namespace {
@@ -30,52 +22,6 @@ using testing::HasSubstr;
 class Durability : public StoreTest {};
 
 // ---- kill -9 ----
-
-// A child that makes promises until it is killed.
-class Writer {
- public:
-  Writer(const std::string& directory, const std::string& prefix) {
-    int pipe_ends[2];
-    EXPECT_EQ(pipe(pipe_ends), 0);
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, pipe_ends[1], STDOUT_FILENO);
-    posix_spawn_file_actions_addclose(&actions, pipe_ends[0]);
-    std::string program = PAYGATE_BIN_DIR "/storage_crash_writer", d = directory, p = prefix;
-    char* const argv[] = {program.data(), d.data(), p.data(), nullptr};
-    EXPECT_EQ(posix_spawn(&pid_, program.c_str(), &actions, nullptr, argv, environ), 0);
-    posix_spawn_file_actions_destroy(&actions);
-    close(pipe_ends[1]);
-    promises_ = pipe_ends[0];
-  }
-  ~Writer() { close(promises_); }
-
-  int promises() const { return promises_; }
-  // Kills it once it has made `promises`, and returns all that it made.
-  std::vector<std::string> KillAfter(size_t promises) {
-    std::string text;
-    bool killed = false;
-    char buffer[512];
-    for (ssize_t n; (n = read(promises_, buffer, sizeof buffer)) > 0;) {
-      text.append(buffer, static_cast<size_t>(n));
-      if (!killed && static_cast<size_t>(std::count(text.begin(), text.end(), '\n')) >= promises) {
-        killed = kill(pid_, SIGKILL) == 0;
-      }
-    }
-    int status = 0;
-    EXPECT_EQ(waitpid(pid_, &status, 0), pid_);
-    EXPECT_TRUE(WIFSIGNALED(status)) << "the writer ended by itself with status " << status;
-    std::vector<std::string> lines;
-    for (size_t end; (end = text.find('\n')) != std::string::npos; text.erase(0, end + 1)) {
-      lines.push_back(text.substr(0, end));
-    }
-    return lines;
-  }
-
- private:
-  pid_t pid_ = 0;
-  int promises_ = -1;
-};
 
 TEST_F(Durability, EveryPromiseSurvivesKillNine) {
   constexpr int kRounds = 12;
@@ -309,130 +255,6 @@ TEST_F(AFailingDisk, AmongManyWritersBreaksNoPromiseThatWasMade) {
   for (const auto& ids : promised) {
     for (const std::string& id : ids) EXPECT_TRUE(store_->payments().Find(id).value()) << id;
   }
-}
-
-// ---- What is refused ----
-
-TEST_F(Durability, RefusesAStoreOfANewerProgram) {
-  store_.reset();
-  const std::string version = directory_.store() + "/VERSION";
-  ASSERT_EQ(base::ReadFile(version).value(), "paygate-store 1\n");
-  ASSERT_TRUE(base::ReplaceFile(version, "paygate-store 2 whatever it says\n"));
-  const auto newer = rocksdb::OpenRocksStore(directory_.store());
-  EXPECT_EQ(CodeOf(newer), ErrorCode::kInvalidArgument);
-  EXPECT_THAT(newer.error().message, HasSubstr("version 2"));
-  EXPECT_THAT(newer.error().message, HasSubstr("version 1"));
-  for (const char* text : {"", "paygate-store", "paygate-store x\n", "paygate-store 1", "\n",
-                           "paygate-store 0\n", "paygate-store 1 created\n"}) {
-    ASSERT_TRUE(base::ReplaceFile(version, text));
-    EXPECT_EQ(CodeOf(rocksdb::OpenRocksStore(directory_.store())), ErrorCode::kInvalidArgument);
-  }
-}
-
-TEST_F(Durability, RefusesAStoreThatAnotherHolds) {
-  const auto second = rocksdb::OpenRocksStore(directory_.store());
-  EXPECT_EQ(CodeOf(second), ErrorCode::kAlreadyExists);
-  store_.reset();
-  Writer writer(directory_.path() + "/held", "w");
-  // It has promised something, so it holds the store; it is killed after this block.
-  const auto third = [&] {
-    char byte = 0;
-    EXPECT_EQ(read(writer.promises(), &byte, 1), 1);
-    return rocksdb::OpenRocksStore(directory_.path() + "/held");
-  }();
-  EXPECT_EQ(CodeOf(third), ErrorCode::kAlreadyExists);
-  EXPECT_THAT(third.error().message, HasSubstr("held by another process"));
-  writer.KillAfter(0);
-}
-
-TEST_F(Durability, RefusesADirectoryThatIsNotAStore) {
-  const std::string other = directory_.path() + "/other";
-  ASSERT_TRUE(base::MakePrivateDirectory(other));
-  ASSERT_TRUE(base::WriteNewFile(other + "/letter.txt", "hello"));
-  EXPECT_EQ(CodeOf(rocksdb::OpenRocksStore(other)), ErrorCode::kInvalidArgument);
-  EXPECT_EQ(base::ReadFile(other + "/letter.txt").value(), "hello");
-}
-
-TEST_F(Durability, NeverPutsAnEmptyStoreInPlaceOfALostOne) {
-  store_.reset();
-  fs::remove_all(directory_.store() + "/db");
-  EXPECT_EQ(CodeOf(rocksdb::OpenRocksStore(directory_.store())), ErrorCode::kIo);
-  EXPECT_FALSE(fs::exists(directory_.store() + "/db"));
-}
-
-TEST_F(Durability, FinishesACreationThatWasCutShort) {
-  const std::string cut = directory_.path() + "/cut";
-  ASSERT_TRUE(base::MakePrivateDirectory(cut));
-  ASSERT_TRUE(base::WriteNewFile(cut + "/VERSION", "paygate-store 1 creating\n"));
-  EXPECT_TRUE(rocksdb::OpenRocksStore(cut));
-  EXPECT_EQ(base::ReadFile(cut + "/VERSION").value(), "paygate-store 1\n");
-}
-
-TEST_F(Durability, AnswersADamagedRecordWithAnErrorThatNamesIt) {
-  Issue("sale");
-  Recorded(MakeIntent("payment", "sale"));
-  store_.reset();
-  {
-    auto database =
-        rocksdb::Database::Open(::rocksdb::Env::Default(), directory_.store() + "/db", false)
-            .value();
-    rocksdb::Batch batch(*database);
-    batch.Put(rocksdb::Family::kIntents, "payment", "\x01garbage");
-    batch.Put(rocksdb::Family::kCsblkStates, "sale", "");
-    ASSERT_TRUE(database->Write(batch));
-  }
-  Reopen();
-  const auto payment = store_->payments().Find("payment");
-  EXPECT_EQ(CodeOf(payment), ErrorCode::kIo);
-  EXPECT_THAT(payment.error().message, HasSubstr("intents/"));
-  EXPECT_EQ(CodeOf(store_->csblks().Find("sale")), ErrorCode::kIo);
-  EXPECT_EQ(CodeOf(store_->authorisations().RecordIntent(MakeIntent("p2", "sale"))),
-            ErrorCode::kIo);
-  EXPECT_EQ(CodeOf(store_->payments().ForEachOpen([](const Payment&) {})), ErrorCode::kIo);
-  EXPECT_TRUE(store_->Healthy());
-}
-
-// ---- A stolen disk ----
-
-TEST_F(Durability, AStolenDiskShowsNoAccountNumber) {
-  const std::string buyer = "GB33BUKB20201555555555", seller = "DE89370400440532013000";
-  const base::SecretBytes key = base::RandomSecret(32);
-  for (int i = 0; i < 20; ++i) {
-    const std::string n = std::to_string(i), sale = "sale " + n;
-    Issue(sale);
-    IntentRecord intent = MakeIntent("payment " + n, sale);
-    intent.prepared = base::AeadSeal(key, "debit " + buyer + " credit " + seller, n);
-    const Intent recorded = Recorded(intent);
-    EXPECT_EQ(base::AeadOpen(key, store_->payments().Find("payment " + n).value()->intent.record()
-                                      .prepared, n).value(),
-              "debit " + buyer + " credit " + seller);
-    if (i % 3 == 0) {
-      ASSERT_TRUE(Settle(Completed(recorded), {{"seller", "jwe"}}));
-    } else if (i % 3 == 1) {
-      ASSERT_TRUE(store_->authorisations().RecordOutcome(Failed(recorded)));
-    }
-  }
-  store_.reset();
-  {  // into SST files, and compacted
-    auto database =
-        rocksdb::Database::Open(::rocksdb::Env::Default(), directory_.store() + "/db", false)
-            .value();
-    ASSERT_TRUE(database->CompactForTest());
-  }
-  Reopen();
-  size_t files = 0, marks = 0;
-  for (const auto& entry : fs::recursive_directory_iterator(directory_.store())) {
-    if (!entry.is_regular_file()) continue;
-    const std::string bytes = base::ReadFile(entry.path()).value();
-    ++files;
-    marks += bytes.find("print of Cert_PB") != std::string::npos;
-    for (const std::string& iban : {buyer, seller}) {
-      EXPECT_EQ(bytes.find(iban), std::string::npos) << entry.path();
-      EXPECT_EQ(bytes.find(iban.substr(8)), std::string::npos) << entry.path();
-    }
-  }
-  EXPECT_GT(files, 5u);
-  EXPECT_GT(marks, 0u);  // the search looked where records are
 }
 
 }  // namespace

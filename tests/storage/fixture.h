@@ -104,8 +104,8 @@ class StoreTest : public testing::Test {
     return store_->authorisations().RecordIntent(intent).value().intent.value();
   }
   base::Status Settle(const Settlement& settlement, const std::vector<Delivery>& deliveries = {}) {
-    return store_->authorisations().Settle(settlement, MakeResults(settlement.intent().payment_id()),
-                                           deliveries);
+    const SignedResults results = MakeResults(settlement.intent().payment_id());
+    return store_->authorisations().Settle(settlement, results, deliveries);
   }
   CsblkState StateOf(const std::string& csblk_id) {
     return store_->csblks().Find(csblk_id).value().value().state;

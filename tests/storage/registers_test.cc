@@ -21,7 +21,8 @@ TEST_F(CsblkRegisterTest, GivesTheRecordAsFirstIssuedToTheSameConfirmation) {
   EXPECT_EQ(store_->csblks().Issue(second).value().csblk_id, "sale");
   EXPECT_FALSE(store_->csblks().Find("sale again").value());
 
-  const CsblkRecord r = store_->csblks().FindByConfirmation(first.confirmation_digest).value().value();
+  const CsblkRecord r =
+      store_->csblks().FindByConfirmation(first.confirmation_digest).value().value();
   EXPECT_EQ(r.csblk_id, first.csblk_id);
   EXPECT_EQ(r.confirmation_digest, first.confirmation_digest);
   EXPECT_EQ(r.seller_id, first.seller_id);
