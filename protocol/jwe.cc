@@ -14,11 +14,11 @@
 #include "protocol/values.h"
 
 // Grammar (RFC 7516 section 7.1):
-//   JWE    = b64u(header) "." b64u(encrypted key) "." b64u(iv 12) "." b64u(ciphertext) "." b64u(tag
-//   16) header = {"alg":"ECDH-ES","enc":"A256GCM","epk":{"crv":"P-256","kty":"EC","x":…,"y":…} …}
-//          | {"alg":"RSA-OAEP-256","enc":"A256GCM" …}
-//            and perhaps "x5t#S256":b64u(32), and perhaps one of "r1" "r3" "r5" "handshake"
-//   The encrypted key is empty with ECDH-ES; the ciphertext never is.
+//   JWE    = b64u(header) "." b64u(encrypted key) "." b64u(iv) "." b64u(ciphertext) "." b64u(tag)
+//   header = {"alg":"ECDH-ES","enc":"A256GCM","epk":{"crv":"P-256","kty":"EC","x":X,"y":Y} more}
+//          | {"alg":"RSA-OAEP-256","enc":"A256GCM" more}
+//   more   = perhaps "x5t#S256":b64u(32), and perhaps one of "r1" "r3" "r5" "handshake"
+//   iv has 12 octets, tag 16; the encrypted key is empty with ECDH-ES; the ciphertext never is.
 namespace paygate::protocol {
 namespace {
 
@@ -38,7 +38,7 @@ const EVP_CIPHER* Aes256Gcm() {
   return cipher;
 }
 
-// base64url that may hold visible characters of any opaque string.
+// What the gateway made and alone understands; any visible characters.
 bool IsOpaque(std::string_view text) {
   return !text.empty() && text.size() <= kMaxHandshakeChars &&
          std::ranges::all_of(text, [](char c) { return c > ' ' && c <= '~'; });
