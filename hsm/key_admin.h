@@ -23,6 +23,9 @@ enum class KeyUsage : uint8_t { kSign = 1, kDecrypt = 2 };
 
 base::Result<KeyType> ParseKeyType(std::string_view name);  // "P-256" "RSA-2048" … "Ed25519"
 std::string_view Name(KeyType type);
+// The one algorithm that a key of this type serves (protocol.md, rule 4).
+SignatureAlgorithm SignatureAlgorithmOf(KeyType type);
+base::Result<KeyManagement> KeyManagementOf(KeyType type);  // kInvalidArgument for Ed25519
 
 struct KeyInfo {
   std::string label;

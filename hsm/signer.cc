@@ -47,6 +47,21 @@ base::Result<KeyType> ParseKeyType(std::string_view name) {
                         "\": choose P-256, RSA-2048, RSA-3072, RSA-4096 or Ed25519");
 }
 
+SignatureAlgorithm SignatureAlgorithmOf(KeyType type) {
+  if (type == KeyType::kP256) return SignatureAlgorithm::kES256;
+  if (type == KeyType::kEd25519) return SignatureAlgorithm::kEdDSA;
+  return SignatureAlgorithm::kPS256;
+}
+
+base::Result<KeyManagement> KeyManagementOf(KeyType type) {
+  if (type == KeyType::kP256) return KeyManagement::kEcdhEs;
+  if (type == KeyType::kEd25519) {
+    return base::Fail(base::ErrorCode::kInvalidArgument,
+                      "an Ed25519 key signs only: for decryption use P-256 or RSA");
+  }
+  return KeyManagement::kRsaOaep256;
+}
+
 base::Result<std::vector<std::string>> Signer::SignAll(std::span<const Statement> statements) {
   std::vector<std::string> signatures;
   signatures.reserve(statements.size());

@@ -17,7 +17,8 @@ struct TokenLocation {
   std::string pin_file;
 };
 
-// Errors: kInvalidArgument for a URI with slot or PIN in it, or one that names no or several tokens;
+// Errors: kInvalidArgument for a URI with slot or PIN in it, or one that names several tokens;
+// kTokenUnavailable when no token fits it;
 // kPermissionDenied for a readable PIN file or a wrong PIN.
 base::Result<std::unique_ptr<KeyAdmin>> OpenKeyAdmin(const TokenLocation& location);
 

@@ -1,0 +1,94 @@
+// Connection: one life of the token, from C_Initialize to C_Finalize. Replaced whole when the token
+// was away, because no handle survives that. Internal to hsm/pkcs11. Thread-safe.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/mutex.h"
+#include "base/result.h"
+#include "base/secret_bytes.h"
+#include "hsm/key_admin.h"
+#include "hsm/pkcs11/internal/cryptoki.h"
+#include "hsm/pkcs11/key_admin.h"
+
+namespace paygate::hsm::pkcs11 {
+
+struct FoundKey {
+  KeyInfo info;
+  CK_OBJECT_HANDLE token_object;  // for life, in the token
+  CK_OBJECT_HANDLE handle;        // to use: a session copy, or the token object itself
+  std::string modulus;            // RSA
+};
+
+// A loaded and initialised module; finalised and released on destruction.
+class Module {
+ public:
+  static base::Result<std::unique_ptr<Module>> Load(const std::string& path);
+  ~Module();
+  CK_FUNCTION_LIST* functions() const { return functions_; }
+  base::Result<std::vector<CK_SLOT_ID>> SlotsWithTokens() const;
+
+ private:
+  explicit Module(CK_FUNCTION_LIST* functions) : functions_(functions) {}
+  CK_FUNCTION_LIST* const functions_;
+};
+
+class Connection {
+ public:
+  static base::Result<std::unique_ptr<Connection>> Open(const TokenLocation& location,
+                                                        size_t sessions, bool read_write);
+  ~Connection();
+
+  // A session of the pool, for one operation. Blocks until one is free.
+  class Lease {
+   public:
+    explicit Lease(Connection& connection);
+    ~Lease();
+    Lease(const Lease&) = delete;
+    CK_SESSION_HANDLE session() const { return session_; }
+
+   private:
+    Connection& connection_;
+    CK_SESSION_HANDLE session_;
+  };
+
+  CK_FUNCTION_LIST* functions() const { return module_->functions(); }
+  // The one private key of this label, checked; remembered once found.
+  base::Result<FoundKey> Key(const std::string& label) EXCLUDES(anchor_mutex_);
+  base::Result<std::vector<std::string>> PrivateKeyLabels() EXCLUDES(anchor_mutex_);
+  // Makes the pair; the caller checks and proves it. One at a time: in parallel it has failed.
+  base::Status GeneratePair(const std::string& label, KeyType type, KeyUsage usage)
+      EXCLUDES(anchor_mutex_);
+  base::Status DestroyPair(const std::string& label) EXCLUDES(anchor_mutex_);
+
+ private:
+  Connection(std::unique_ptr<Module> module, CK_SESSION_HANDLE anchor)
+      : module_(std::move(module)), anchor_{module_->functions(), anchor} {}
+
+  const std::unique_ptr<Module> module_;
+
+  base::Mutex pool_mutex_;
+  base::CondVar session_free_;
+  std::vector<CK_SESSION_HANDLE> free_ GUARDED_BY(pool_mutex_);
+
+  base::Mutex anchor_mutex_;
+  const SessionView anchor_ GUARDED_BY(anchor_mutex_);  // holds the login and the session copies
+  std::map<std::string, FoundKey> keys_ GUARDED_BY(anchor_mutex_);
+};
+
+// The key of this label as the token has it (keys.cc). kNotFound; kInvalidArgument with what is to
+// be mended.
+base::Result<FoundKey> FindAndCheckKey(const SessionView& view, const std::string& label);
+// Slot of the one token that the URI names (module.cc).
+base::Result<CK_SLOT_ID> FindToken(const Module& module, const std::string& token_uri);
+
+// The operations (operations.cc), on a leased session.
+base::Result<std::string> SignWith(const SessionView& view, const FoundKey& key,
+                                   std::string_view bytes);
+base::Result<base::SecretBytes> UnwrapWith(const SessionView& view, const FoundKey& key,
+                                           std::string_view wrapped);
+
+}  // namespace paygate::hsm::pkcs11

@@ -1,0 +1,132 @@
+#include "hsm/statement.h"
+
+#include <openssl/ocsp.h>
+#include <openssl/x509.h>
+#include <simdjson.h>
+
+#include <algorithm>
+
+#include "base/crypto.h"
+#include "base/encoding.h"
+
+namespace paygate::hsm {
+namespace {
+
+using base::ErrorCode;
+using base::Fail;
+
+constexpr std::string_view kSelfTestPrefix{"paygate self-test\0", 18};
+constexpr size_t kSelfTestRandomBytes = 32;
+constexpr std::string_view kTypPrefix = "p2p-";
+
+base::Status NotA(StatementKind kind, std::string_view why) {
+  return Fail(ErrorCode::kInvalidArgument,
+              "the bytes to be signed are no " + std::string(Name(kind)) + ": " + std::string(why));
+}
+
+bool IsBase64Url(std::string_view text) {
+  return std::ranges::all_of(text, [](unsigned char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
+  });
+}
+
+// True if the JSON object has one member `typ`, a string that begins as ours do.
+bool HasOurTyp(const std::string& header) {
+  simdjson::padded_string json(header);
+  simdjson::dom::parser parser;
+  simdjson::dom::object object;
+  if (parser.parse(json).get(object) != simdjson::SUCCESS) return false;
+  int found = 0;
+  for (auto [key, value] : object) {
+    if (key != "typ") continue;
+    std::string_view typ;
+    if (value.get(typ) != simdjson::SUCCESS || !typ.starts_with(kTypPrefix)) return false;
+    ++found;
+  }
+  return found == 1;
+}
+
+base::Status CheckJws(std::string_view bytes) {
+  size_t dot = bytes.find('.');
+  if (dot == std::string_view::npos) return NotA(StatementKind::kJws, "there is no '.'");
+  auto header = base::Base64UrlDecode(bytes.substr(0, dot));
+  if (!header) return NotA(StatementKind::kJws, "the header is not base64url");
+  if (!IsBase64Url(bytes.substr(dot + 1))) {
+    return NotA(StatementKind::kJws, "the payload is not base64url");
+  }
+  if (!HasOurTyp(*header)) return NotA(StatementKind::kJws, "the header has no typ of ours");
+  return {};
+}
+
+// Parsed whole, so that nothing but this structure can be signed; a parse that stops before the
+// last byte is refused too.
+template <typename Parsed>
+base::Status CheckDer(StatementKind kind, std::string_view bytes,
+                      Parsed* (*parse)(Parsed**, const unsigned char**, long),
+                      void (*release)(Parsed*)) {
+  const auto* begin = reinterpret_cast<const unsigned char*>(bytes.data());
+  const unsigned char* at = begin;
+  Parsed* parsed = parse(nullptr, &at, static_cast<long>(bytes.size()));
+  if (parsed == nullptr) return NotA(kind, "they do not parse as its DER");
+  release(parsed);
+  if (at != begin + bytes.size()) return NotA(kind, "bytes are left over");
+  return {};
+}
+
+}  // namespace
+
+base::Status CheckStatement(const Statement& statement) {
+  if (statement.bytes.empty() || statement.bytes.size() > kMaxStatementBytes) {
+    return NotA(statement.kind, "their length is out of bounds");
+  }
+  switch (statement.kind) {
+    case StatementKind::kJws:
+      return CheckJws(statement.bytes);
+    case StatementKind::kCertificate:
+      return CheckDer(statement.kind, statement.bytes, d2i_X509_CINF, X509_CINF_free);
+    case StatementKind::kCrl:
+      return CheckDer(statement.kind, statement.bytes, d2i_X509_CRL_INFO, X509_CRL_INFO_free);
+    case StatementKind::kOcsp:
+      return CheckDer(statement.kind, statement.bytes, d2i_OCSP_RESPDATA, OCSP_RESPDATA_free);
+    case StatementKind::kSelfTest:
+      if (statement.bytes.size() == kSelfTestPrefix.size() + kSelfTestRandomBytes &&
+          statement.bytes.starts_with(kSelfTestPrefix)) {
+        return {};
+      }
+      return NotA(statement.kind, "prefix or length differ");
+  }
+  return Fail(ErrorCode::kInvalidArgument, "unknown kind of statement");
+}
+
+std::string_view Name(StatementKind kind) {
+  switch (kind) {
+    case StatementKind::kJws:
+      return "jws";
+    case StatementKind::kCertificate:
+      return "certificate";
+    case StatementKind::kCrl:
+      return "crl";
+    case StatementKind::kOcsp:
+      return "ocsp";
+    case StatementKind::kSelfTest:
+      return "self-test";
+  }
+  return "unknown kind";
+}
+
+base::Result<StatementKind> ParseStatementKind(std::string_view name) {
+  for (StatementKind kind : {StatementKind::kJws, StatementKind::kCertificate, StatementKind::kCrl,
+                             StatementKind::kOcsp}) {
+    if (Name(kind) == name) return kind;
+  }
+  return Fail(ErrorCode::kInvalidArgument, "'" + std::string(name) +
+                                               "' is no kind of statement: use jws, certificate, "
+                                               "crl or ocsp");
+}
+
+std::string MakeSelfTest() {
+  return std::string(kSelfTestPrefix) + base::RandomBytes(kSelfTestRandomBytes);
+}
+
+}  // namespace paygate::hsm
