@@ -1,6 +1,6 @@
 // A RocksDB file system whose write-ahead log fails when a test says so: the nth append or fsync
-// from now, and every one after it (a disk that broke stays broken), until Mend(). Reads always work.
-// Thread-safe.
+// from now, and every one after it (a disk that broke stays broken), until Mend(). Reads always
+// work. Thread-safe.
 #pragma once
 
 #include <rocksdb/env.h>
@@ -21,7 +21,8 @@ class FailingFileSystem final : public ::rocksdb::FileSystemWrapper {
   void FailAppend(int64_t nth) { appends_left_ = nth; }
   void Mend() { fsyncs_left_ = appends_left_ = kNever; }
 
-  ::rocksdb::IOStatus NewWritableFile(const std::string& name, const ::rocksdb::FileOptions& options,
+  ::rocksdb::IOStatus NewWritableFile(const std::string& name,
+                                      const ::rocksdb::FileOptions& options,
                                       std::unique_ptr<::rocksdb::FSWritableFile>* file,
                                       ::rocksdb::IODebugContext* context) override;
 
