@@ -122,6 +122,16 @@ TEST(Config, ChecksThatFilesAreThereAndSecretsPrivate) {
   EXPECT_THAT(status.error().message, HasSubstr("holds a secret that others can read"));
 }
 
+TEST(Config, TheExampleOfItsDocumentationIsRight) {
+  std::ifstream in(PAYGATE_SOURCE_DIR "/docs/operations/configuration.md");
+  const std::string page((std::istreambuf_iterator<char>(in)), {});
+  const size_t begin = page.find("```toml\n") + 8;
+  const Scratch scratch;
+  const auto config =
+      LoadConfig(scratch.Write("example.toml", page.substr(begin, page.rfind("```") - begin)));
+  EXPECT_TRUE(config) << config.error().message;
+}
+
 TEST(Config, ThatIsNotThereIsSaidToBeMissing) {
   const auto config = LoadConfig("/nonexistent/paygate.toml");
   ASSERT_FALSE(config);
