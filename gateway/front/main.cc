@@ -36,6 +36,12 @@ int main(int argc, char** argv) {
     return 1;
   }
   (*server)->Run();
+  // A second one must not end a clean stop: libevent gives the default action back.
+  sigset_t stop;
+  sigemptyset(&stop);
+  sigaddset(&stop, SIGTERM);
+  sigaddset(&stop, SIGINT);
+  sigprocmask(SIG_BLOCK, &stop, nullptr);
   base::LogInfo("front.stopped");
   return 0;
 }
