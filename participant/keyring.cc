@@ -24,13 +24,15 @@ base::Result<SoftwareKey> OpenKey(Disk& disk, const std::string& name, hsm::KeyU
   return key;
 }
 
-base::Status MakeKey(Disk& disk, const std::string& name, hsm::KeyType type, hsm::KeyUsage usage,
-                     const base::SecretBytes& passphrase) {
+base::Result<SoftwareKey> OpenOrMakeKey(Disk& disk, const std::string& name, hsm::KeyType type,
+                                        hsm::KeyUsage usage,
+                                        const base::SecretBytes& passphrase) {
   ASSIGN_OR_RETURN(auto present, disk.Read(name));
-  if (present) return {};
+  if (present) return OpenKey(disk, name, usage, passphrase);
   ASSIGN_OR_RETURN(auto key, SoftwareKey::Generate(type, usage));
   ASSIGN_OR_RETURN(std::string pem, key.ToPkcs8(passphrase));
-  return disk.Create(name, pem);
+  RETURN_IF_ERROR(disk.Create(name, pem));
+  return key;
 }
 
 }  // namespace
@@ -49,12 +51,11 @@ base::Result<std::unique_ptr<Keyring>> Keyring::OpenOrCreate(Disk& disk,
     return Fail(ErrorCode::kInvalidArgument, "the passphrase needs at least 8 characters");
   }
   // The first key is opened before the second is made, so that both have one passphrase.
-  RETURN_IF_ERROR(
-      MakeKey(disk, kSignatureFile, types.signature, hsm::KeyUsage::kSign, passphrase));
-  RETURN_IF_ERROR(OpenKey(disk, kSignatureFile, hsm::KeyUsage::kSign, passphrase));
-  RETURN_IF_ERROR(
-      MakeKey(disk, kEncryptionFile, types.encryption, hsm::KeyUsage::kDecrypt, passphrase));
-  return Open(disk, passphrase);
+  ASSIGN_OR_RETURN(auto signature, OpenOrMakeKey(disk, kSignatureFile, types.signature,
+                                                 hsm::KeyUsage::kSign, passphrase));
+  ASSIGN_OR_RETURN(auto encryption, OpenOrMakeKey(disk, kEncryptionFile, types.encryption,
+                                                  hsm::KeyUsage::kDecrypt, passphrase));
+  return FromKeys(signature, encryption);
 }
 
 base::Result<std::unique_ptr<Keyring>> Keyring::Open(Disk& disk,
@@ -63,6 +64,11 @@ base::Result<std::unique_ptr<Keyring>> Keyring::Open(Disk& disk,
                    OpenKey(disk, kSignatureFile, hsm::KeyUsage::kSign, passphrase));
   ASSIGN_OR_RETURN(auto encryption,
                    OpenKey(disk, kEncryptionFile, hsm::KeyUsage::kDecrypt, passphrase));
+  return FromKeys(signature, encryption);
+}
+
+base::Result<std::unique_ptr<Keyring>> Keyring::FromKeys(const SoftwareKey& signature,
+                                                         const SoftwareKey& encryption) {
   ASSIGN_OR_RETURN(auto signer, signature.AsSigner());
   ASSIGN_OR_RETURN(auto decrypter, encryption.AsDecrypter());
   return std::unique_ptr<Keyring>(new Keyring(std::move(signer), std::move(decrypter),

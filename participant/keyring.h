@@ -14,6 +14,7 @@
 #include "hsm/signer.h"
 #include "participant/disk.h"
 #include "protocol/public_key.h"
+#include "protocol/software_key.h"
 
 namespace paygate::participant {
 
@@ -41,6 +42,8 @@ class Keyring {
   const protocol::PublicKey& encryption_key() const { return encryption_key_; }
 
  private:
+  static base::Result<std::unique_ptr<Keyring>> FromKeys(const protocol::SoftwareKey& signature,
+                                                         const protocol::SoftwareKey& encryption);
   Keyring(std::unique_ptr<hsm::Signer> signer, std::unique_ptr<hsm::Decrypter> decrypter,
           protocol::PublicKey signature_key, protocol::PublicKey encryption_key);
   std::unique_ptr<hsm::Signer> signer_;
