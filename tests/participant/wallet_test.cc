@@ -1,0 +1,97 @@
+// The program itself, as people and scripts run it, against the fake gateway over HTTP.
+#include <sys/wait.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/file.h"
+#include "tests/participant/http_server.h"
+#include "tests/participant/person.h"
+
+namespace paygate::participant {
+namespace {
+
+struct Ran {
+  int code = -1;
+  std::string out;
+};
+
+class WalletProgram : public testing::Test {
+ protected:
+  void SetUp() override {
+    char path[] = "/tmp/paygate-wallet-test-XXXXXX";
+    ASSERT_NE(mkdtemp(path), nullptr);
+    dir_ = path;
+    ASSERT_TRUE(base::WriteNewFile(dir_ + "/root.pem", gateway.root_pem()));
+    ASSERT_TRUE(base::WriteNewFile(dir_ + "/pass", "correct horse\n"));
+    ASSERT_TRUE(base::WriteNewFile(dir_ + "/code", "CODE-0123456789abcdef\n"));
+  }
+  void TearDown() override { std::filesystem::remove_all(dir_); }
+
+  Ran Run(const std::string& who, const std::string& arguments) {
+    const std::string command = std::string(PAYGATE_BIN_DIR) + "/paygate-wallet --dir " + dir_ +
+                                "/" + who + " --passphrase-file " + dir_ + "/pass " + arguments +
+                                " </dev/null 2>&1";
+    Ran ran;
+    FILE* pipe = popen(command.c_str(), "r");
+    char buffer[4096];
+    while (const size_t n = fread(buffer, 1, sizeof buffer, pipe)) ran.out.append(buffer, n);
+    const int status = pclose(pipe);
+    ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return ran;
+  }
+  Ran Register(const std::string& who, const char* iban) {
+    return Run(who, "--plain-http --gateway " + server.url() + " --root " + dir_ +
+                        "/root.pem register --code-file " + dir_ + "/code --iban " + iban);
+  }
+
+  base::SystemClock clock;
+  doubles::FakeGateway gateway{clock};
+  HttpServer server{gateway, "", ""};
+  std::string dir_;
+};
+
+TEST_F(WalletProgram, SellsShowsPaysAndRemembers) {
+  for (const auto& [who, iban] : {std::pair{"seller", kSellerIban}, {"buyer", kBuyerIban}}) {
+    const Ran ran = Register(who, iban);
+    ASSERT_EQ(ran.code, 0) << ran.out;
+  }
+  const std::string csblk = dir_ + "/bicycle.csblk";
+  Ran ran = Run("seller", "sell 'Blue bicycle' 120.00 GBP --out " + csblk);
+  ASSERT_EQ(ran.code, 0) << ran.out;
+  ran = Run("buyer", "show " + csblk);
+  EXPECT_EQ(ran.code, 0) << ran.out;
+  EXPECT_NE(ran.out.find("Blue bicycle"), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("120.00 GBP"), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find(kSellerIban), std::string::npos) << ran.out;
+  ran = Run("buyer", "pay --yes --json " + csblk);
+  EXPECT_EQ(ran.code, 0) << ran.out;
+  EXPECT_NE(ran.out.find(R"("status":"completed")"), std::string::npos) << ran.out;
+  EXPECT_EQ(Run("buyer", "pay --yes " + csblk).code, 1);
+  ran = Run("seller", "inbox --json");
+  EXPECT_EQ(ran.code, 0) << ran.out;
+  EXPECT_NE(ran.out.find(R"("kind":"confirmation")"), std::string::npos) << ran.out;
+  ran = Run("buyer", "receipts");
+  EXPECT_NE(ran.out.find("COMPLETED"), std::string::npos) << ran.out;
+  EXPECT_EQ(gateway.payments_made(), 1);
+  for (const auto& file : std::filesystem::recursive_directory_iterator(dir_ + "/buyer")) {
+    const auto open = std::filesystem::perms::group_all | std::filesystem::perms::others_all;
+    EXPECT_EQ(file.status().permissions() & open, std::filesystem::perms::none) << file.path();
+  }
+}
+
+TEST_F(WalletProgram, SaysByItsExitCodeWhatHappened) {
+  EXPECT_EQ(Run("buyer", "").code, 2);
+  EXPECT_EQ(Run("buyer", "receipts").code, 6);  // never registered
+  ASSERT_EQ(Register("buyer", kBuyerIban).code, 0);
+  EXPECT_EQ(Register("buyer", kBuyerIban).code, 6);
+  EXPECT_EQ(Run("buyer", "sell x 1.5 GBP").code, 2);
+  EXPECT_EQ(Run("buyer", "pay --yes 'a.b.c~d~'").code, 5);
+  EXPECT_EQ(Run("buyer", "resume").code, 0);
+  ASSERT_TRUE(base::WriteNewFile(dir_ + "/wrong", "wrong horse\n"));
+  EXPECT_EQ(Run("buyer", "--passphrase-file " + dir_ + "/wrong resume").code, 2);  // said twice
+}
+
+}  // namespace
+}  // namespace paygate::participant
