@@ -69,24 +69,41 @@ base::Status RefuseUnsafeToken(const CK_TOKEN_INFO& info) {
   return {};
 }
 
+// A module is initialised once in a process, however many of its tokens are open (a ceremony has
+// the root's and the gateway's), and finalised with the last of them.
+struct Loaded {
+  CK_FUNCTION_LIST* functions = nullptr;
+  size_t users = 0;
+};
+base::Mutex loaded_mutex;
+// Never freed: a Module may outlive static destruction.
+auto* const loaded_modules = new std::map<std::string, Loaded>;
+
 }  // namespace
 
 base::Result<std::unique_ptr<Module>> Module::Load(const std::string& path) {
-  // p11-kit initialises with CKF_OS_LOCKING_OK. Unmanaged: the module's own functions, no wrapper.
-  CK_FUNCTION_LIST* functions = p11_kit_module_load(path.c_str(), P11_KIT_MODULE_UNMANAGED);
-  if (functions == nullptr) {
-    const char* why = p11_kit_message();
-    return Fail(ErrorCode::kTokenUnavailable, "PKCS#11 module '" + path + "' does not load: " +
-                                                  (why != nullptr ? why : "unknown reason"));
+  base::MutexLock lock(loaded_mutex);
+  Loaded& loaded = (*loaded_modules)[path];
+  if (loaded.users == 0) {
+    // p11-kit initialises with CKF_OS_LOCKING_OK. Unmanaged: the module's own functions, no wrapper.
+    loaded.functions = p11_kit_module_load(path.c_str(), P11_KIT_MODULE_UNMANAGED);
+    if (loaded.functions == nullptr) {
+      const char* why = p11_kit_message();
+      return Fail(ErrorCode::kTokenUnavailable, "PKCS#11 module '" + path + "' does not load: " +
+                                                    (why != nullptr ? why : "unknown reason"));
+    }
+    if (CK_RV rv = p11_kit_module_initialize(loaded.functions); rv != CKR_OK) {
+      p11_kit_module_release(loaded.functions);
+      return std::unexpected(CkError("C_Initialize of " + path, rv));
+    }
   }
-  if (CK_RV rv = p11_kit_module_initialize(functions); rv != CKR_OK) {
-    p11_kit_module_release(functions);
-    return std::unexpected(CkError("C_Initialize of " + path, rv));
-  }
-  return std::unique_ptr<Module>(new Module(functions));
+  ++loaded.users;
+  return std::unique_ptr<Module>(new Module(path, loaded.functions));
 }
 
 Module::~Module() {
+  base::MutexLock lock(loaded_mutex);
+  if (--(*loaded_modules)[path_].users > 0) return;
   p11_kit_module_finalize(functions_);
   p11_kit_module_release(functions_);
 }

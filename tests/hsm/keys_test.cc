@@ -94,6 +94,22 @@ TEST(KeyAdmin, NeverOverwritesAKey) {
   EXPECT_EQ(keys->front().public_key_der, first->public_key_der);
 }
 
+TEST(KeyAdmin, OpensTwoTokensOfOneModuleInOneProcess) {
+  ScratchToken scratch("paygate-root");
+  ASSERT_TRUE(pkcs11::InitialiseToken(doubles::kSoftHsmModule, "paygate",
+                                      base::SecretBytes::CopyOf("security officer"),
+                                      base::SecretBytes::CopyOf(scratch.pin())));
+  auto gateway = scratch.location();
+  gateway.token_uri = "pkcs11:token=paygate";
+  auto first = pkcs11::OpenKeyAdmin(scratch.location());
+  auto second = pkcs11::OpenKeyAdmin(gateway);
+  ASSERT_TRUE(first && second);
+  ASSERT_TRUE((*first)->Generate("root", KeyType::kP256, KeyUsage::kSign));
+  first->reset();  // the other is not closed with it
+  EXPECT_TRUE((*second)->Generate("gateway", KeyType::kP256, KeyUsage::kSign));
+  EXPECT_EQ((*second)->List()->size(), 1u);
+}
+
 TEST(KeyAdmin, MakesNoDecryptionKeyOfATypeThatOnlySigns) {
   ScratchToken scratch;
   auto admin = pkcs11::OpenKeyAdmin(scratch.location());

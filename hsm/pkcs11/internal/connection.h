@@ -23,7 +23,7 @@ struct FoundKey {
   std::string modulus;            // RSA
 };
 
-// A loaded and initialised module; finalised and released on destruction.
+// A loaded and initialised module; the last one of its path finalises and releases it.
 class Module {
  public:
   static base::Result<std::unique_ptr<Module>> Load(const std::string& path);
@@ -32,7 +32,9 @@ class Module {
   base::Result<std::vector<CK_SLOT_ID>> SlotsWithTokens() const;
 
  private:
-  explicit Module(CK_FUNCTION_LIST* functions) : functions_(functions) {}
+  Module(std::string path, CK_FUNCTION_LIST* functions)
+      : path_(std::move(path)), functions_(functions) {}
+  const std::string path_;
   CK_FUNCTION_LIST* const functions_;
 };
 
