@@ -1,0 +1,47 @@
+// The first byte chooses the record; what is decoded must encode to the same bytes.
+#include "storage/rocksdb/records.h"
+#include "tests/fuzz/fuzz.h"
+
+using namespace paygate;
+using namespace paygate::storage::rocksdb;
+
+namespace {
+
+// False if `value` is no such record or encodes to the same bytes again.
+template <typename Decoded, typename Encode>
+void Same(const base::Result<Decoded>& decoded, Encode encode, std::string_view value) {
+  if (decoded) Require(encode(*decoded) == value, "one spelling of a record");
+}
+
+constexpr char kId[] = "AAECAwQFBgcICQoLDA0ODw";
+
+}  // namespace
+
+void Fuzz(std::string_view input) {
+  switch (Choose(input, 13)) {
+    case 0: return Same(DecodeIntent(kId, input), EncodeIntent, input);
+    case 1: return Same(DecodeSettlement(input), EncodeSettlement, input);
+    case 2: return Same(DecodeFate(input), EncodeFate, input);
+    case 3: return Same(DecodeCsblk(kId, input), EncodeCsblk, input);
+    case 4: return Same(DecodeCsblkStatus(input), EncodeCsblkStatus, input);
+    case 5: return Same(DecodeRegistration(input), EncodeRegistration, input);
+    case 6: return Same(DecodePair(kId, input), EncodePair, input);
+    case 7: return Same(DecodePairReference(input), EncodePairReference, input);
+    case 8: return Same(DecodeBytes(input), EncodeBytes, input);
+    case 9: return Same(DecodeNumber(input), EncodeNumber, input);
+    case 10: {
+      auto entry = ParseOpenKey(input);
+      if (entry) Require(OpenKey(entry->recorded_at, entry->payment_id) == input, "one open key");
+      return;
+    }
+    case 11: {
+      auto entry = ParseAckKey(input);
+      if (entry) {
+        Require(AckKey(entry->at, entry->participant_id, entry->cursor) == input, "one ack key");
+      }
+      return;
+    }
+    default:
+      (void)ParseMailCursor(input);
+  }
+}
