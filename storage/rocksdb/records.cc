@@ -76,6 +76,11 @@ std::string TimeKey(UnixTime t) {
   return BigEndian(static_cast<uint64_t>(std::max<int64_t>(0, ToNumericDate(t))), 8);
 }
 
+// TimeKey prints no time before 1970, so that a key has none either.
+bool BeginsWithTime(std::string_view key) {
+  return key.size() >= 8 && static_cast<uint8_t>(key[0]) < 0x80;
+}
+
 std::string Part(std::string_view id) {
   return std::string(1, static_cast<char>(id.size())) + std::string(id);
 }
@@ -144,13 +149,13 @@ std::string AckKey(UnixTime at, std::string_view participant_id, uint64_t cursor
 }
 
 Result<OpenEntry> ParseOpenKey(std::string_view key) {
-  if (key.size() <= 8) return BadKey();
+  if (!BeginsWithTime(key) || key.size() == 8) return BadKey();
   return OpenEntry{FromNumericDate(static_cast<int64_t>(FromBigEndian(key.substr(0, 8)))),
                    std::string(key.substr(8))};
 }
 
 Result<AckEntry> ParseAckKey(std::string_view key) {
-  if (key.size() < 9) return BadKey();
+  if (!BeginsWithTime(key) || key.size() < 9) return BadKey();
   const size_t length = static_cast<uint8_t>(key[8]);
   if (key.size() != 8 + 1 + length + 8) return BadKey();
   return AckEntry{FromNumericDate(static_cast<int64_t>(FromBigEndian(key.substr(0, 8)))),
