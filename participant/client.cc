@@ -25,8 +25,8 @@ base::Result<std::unique_ptr<Client>> Client::Open(Parts parts, ClientOptions op
   ASSIGN_OR_RETURN(auto trust,
                    GatewayTrust::Create(parts.root_pem, identity ? identity->gateway_id : "",
                                         parts.transport, parts.clock, &parts.disk));
-  return std::unique_ptr<Client>(new Client(std::make_unique<Impl>(
-      parts, std::move(options), std::move(trust), std::move(identity))));
+  return std::unique_ptr<Client>(new Client(
+      std::make_unique<Impl>(parts, std::move(options), std::move(trust), std::move(identity))));
 }
 
 const std::optional<Identity>& Client::identity() const { return impl_->session.identity; }

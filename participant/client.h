@@ -1,9 +1,10 @@
-// Client: one participant's side of the protocol, buyer and seller alike (protocol.md, sections 3 to
-// 6, 8 and 9), on one directory.
+// Client: one participant's side of the protocol, buyer and seller alike (protocol.md, sections 3
+// to 6, 8 and 9), on one directory.
 //
 // Guarantees, whatever the gateway, the network or a crash does:
 //  - nothing is signed before every check that the page asks for has passed;
-//  - what binds the participant is durable before it is sent, and is sent again unchanged until it is
+//  - what binds the participant is durable before it is sent, and is sent again unchanged until it
+//  is
 //    answered (journal.h); there is never a second authorisation for a CSBLK while the first may
 //    still be decided;
 //  - a result is believed only with the gateway's signature, and is durable before it is returned.
@@ -37,7 +38,7 @@
 namespace paygate::participant {
 
 struct ClientOptions {
-  int max_attempts = 5;  // sends of one message in one call
+  int max_attempts = 5;               // sends of one message in one call
   std::chrono::seconds max_wait{10};  // between two of them, whatever Retry-After says
   // How to wait. Required: a program sleeps, a test turns its clock.
   std::function<void(std::chrono::seconds)> wait;
@@ -72,7 +73,8 @@ struct Resumed {
   std::optional<PaymentRecord> payment;
   std::optional<Sale> sale;
   std::optional<Identity> identity;
-  bool lapsed = false;  // it never reached the gateway and no longer can; start anew if still wanted
+  bool lapsed =
+      false;  // it never reached the gateway and no longer can; start anew if still wanted
   std::optional<base::Error> error;  // still open, or refused by a check: stays in the journal
 };
 
@@ -105,7 +107,8 @@ class Client {
   base::Status MakeKeys(const base::SecretBytes& passphrase, KeyTypes types = {});
 
   base::Result<Answer<Identity>> Register(std::string_view iban, const std::string& enrolment_code);
-  // The account to be paid into is the registered one. `buyer`: the ID that alone may pay, or empty.
+  // The account to be paid into is the registered one. `buyer`: the ID that alone may pay, or
+  // empty.
   base::Result<Answer<Sale>> Sell(const std::string& goods, const base::Money& price,
                                   const std::string& buyer);
   base::Result<CsblkView> Inspect(std::string_view csblk);

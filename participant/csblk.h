@@ -17,12 +17,13 @@ struct CsblkView {
   std::string disclosure;  // opens the seller's account
   std::string gateway_id, seller_id;
   int64_t issued = 0, expires = 0;  // by the gateway's clock
-  protocol::Sblk sblk;     // goods, price, the one buyer who may pay (or empty)
-  std::string account;     // that will be credited
+  protocol::Sblk sblk;              // goods, price, the one buyer who may pay (or empty)
+  std::string account;              // that will be credited
 };
 
-// kSignatureInvalid, kCertificateInvalid: not certified by this gateway. kAccountMismatch: the account
-// beside it is not the one that was certified. An expired CSBLK verifies: look at `expires`.
+// kSignatureInvalid, kCertificateInvalid: not certified by this gateway. kAccountMismatch: the
+// account beside it is not the one that was certified. An expired CSBLK verifies: look at
+// `expires`.
 base::Result<CsblkView> InspectCsblk(GatewayTrust& trust, std::string_view text);
 
 }  // namespace paygate::participant

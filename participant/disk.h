@@ -1,7 +1,7 @@
 // Disk: the one directory where a participant's program keeps what is its own.
 //
-// Names are relative, "file" or "folder/file", letters, digits, '.', '_' and '-' only. Every write is
-// durable on return and never half done (base/file.h); files are 0600, folders 0700: they hold
+// Names are relative, "file" or "folder/file", letters, digits, '.', '_' and '-' only. Every write
+// is durable on return and never half done (base/file.h); files are 0600, folders 0700: they hold
 // account numbers and encrypted keys. An interface so that tests can let it die at any step.
 // Not thread-safe.
 #pragma once
@@ -20,7 +20,8 @@ class Disk {
  public:
   virtual ~Disk() = default;
   virtual base::Result<std::optional<std::string>> Read(const std::string& name) = 0;
-  virtual base::Status Create(const std::string& name, std::string_view bytes) = 0;  // never replaces
+  virtual base::Status Create(const std::string& name,
+                              std::string_view bytes) = 0;  // never replaces
   virtual base::Status Replace(const std::string& name, std::string_view bytes) = 0;
   virtual base::Status Remove(const std::string& name) = 0;  // missing is fine
   // File names in `folder`, sorted; none if the folder is missing.

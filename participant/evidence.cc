@@ -61,9 +61,9 @@ std::unexpected<base::Error> OfAnother() {
 
 base::Status CheckReceipt(const PaymentResultPayload& receipt, const std::string& body_json) {
   ASSIGN_OR_RETURN(auto body, protocol::PaymentAuthorisationBody::Parse(body_json));
-  ASSIGN_OR_RETURN(auto sent, protocol::ParseJws(body.authorisation,
-                                                 protocol::kTypPaymentAuthorisation,
-                                                 protocol::KeyName::kX5c));
+  ASSIGN_OR_RETURN(auto sent,
+                   protocol::ParseJws(body.authorisation, protocol::kTypPaymentAuthorisation,
+                                      protocol::KeyName::kX5c));
   ASSIGN_OR_RETURN(auto authorisation, protocol::PaymentAuthorisationPayload::Parse(sent.payload));
   ASSIGN_OR_RETURN(const std::string csblk_id, protocol::DigestOfCompact(receipt.csblk));
   ASSIGN_OR_RETURN(const std::string own_csblk_id, protocol::DigestOfCompact(authorisation.csblk));
@@ -131,7 +131,7 @@ base::Status KeepEvidence(Disk& disk, const PaymentRecord& record, const Evidenc
     ASSIGN_OR_RETURN(auto jws, protocol::ParseJws(before.result, typ, protocol::KeyName::kX5t));
     ASSIGN_OR_RETURN(auto held, PaymentResultPayload::Parse(jws.payload));
     if (held.result != PaymentResult::kPending) {
-      if (held.result == record.payload.result) return {};  // the same answer again
+      if (held.result == record.payload.result) return {};              // the same answer again
       if (record.payload.result == PaymentResult::kPending) return {};  // an older one, late
       return Fail(ErrorCode::kBlockMismatch,
                   "the gateway has signed two different results for payment " +

@@ -49,9 +49,11 @@ GatewayTrust::GatewayTrust(protocol::CertificateChecker checker, std::string gat
       clock_(clock),
       cache_(cache) {}
 
-base::Result<std::unique_ptr<GatewayTrust>> GatewayTrust::Create(
-    std::string_view root_pem, std::string gateway_id, Transport& transport,
-    const base::Clock& clock, Disk* cache) {
+base::Result<std::unique_ptr<GatewayTrust>> GatewayTrust::Create(std::string_view root_pem,
+                                                                 std::string gateway_id,
+                                                                 Transport& transport,
+                                                                 const base::Clock& clock,
+                                                                 Disk* cache) {
   ASSIGN_OR_RETURN(Certificate root, Certificate::ParsePem(root_pem));
   ASSIGN_OR_RETURN(auto checker, protocol::CertificateChecker::Create(std::move(root), {}));
   return std::unique_ptr<GatewayTrust>(
@@ -76,8 +78,9 @@ base::Status GatewayTrust::Accept(std::string_view compact) {
                    protocol::ParseJws(compact, protocol::kTypGateway, protocol::KeyName::kX5c));
   ASSIGN_OR_RETURN(auto document, protocol::GatewayPayload::Parse(jws.payload));
   if (document.version != 1) {
-    return Fail(ErrorCode::kMalformed, "the gateway speaks a version of the protocol that this "
-                                       "program does not know; update it");
+    return Fail(ErrorCode::kMalformed,
+                "the gateway speaks a version of the protocol that this "
+                "program does not know; update it");
   }
   if (!gateway_id_.empty() && document.id != gateway_id_) {
     return Fail(ErrorCode::kCertificateInvalid,
@@ -159,7 +162,8 @@ base::Result<protocol::VerifiedJws> GatewayTrust::VerifyKept(std::string_view co
   ASSIGN_OR_RETURN(Certificate signer,
                    CheckGatewayChain(chain, Role::kGatewaySignature, gateway_id_, at));
   if (signer.fingerprint() != jws.x5t_s256) {
-    return Fail(ErrorCode::kCertificateInvalid, "the chain is not the one that the signature names");
+    return Fail(ErrorCode::kCertificateInvalid,
+                "the chain is not the one that the signature names");
   }
   return protocol::VerifyJws(std::move(jws), signer.key());
 }

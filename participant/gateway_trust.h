@@ -62,8 +62,7 @@ class GatewayTrust {
                const base::Clock& clock, Disk* cache);
   base::Status Accept(std::string_view compact);
   base::Result<protocol::Certificate> CheckGatewayChain(const std::vector<std::string>& chain,
-                                                        protocol::Role role,
-                                                        const std::string& id,
+                                                        protocol::Role role, const std::string& id,
                                                         base::UnixTime at) const;
   base::Result<std::vector<std::string>> ChainOf(const std::string& x5t);
 

@@ -1,5 +1,6 @@
 // identity.json:
-//   {"version":1,"id","gateway_id","signature_certificate":b64 DER,"encryption_certificate":b64 DER,
+//   {"version":1,"id","gateway_id","signature_certificate":b64 DER,"encryption_certificate":b64
+//   DER,
 //    "chain":[b64 DER,…],"binding":disclosure}
 #include "participant/identity.h"
 

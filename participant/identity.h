@@ -1,7 +1,7 @@
 // Identity: who this participant is, as the gateway certified it (protocol.md section 4).
 //
-// Kept in identity.json, which is written once, when registration is complete, and holds the account
-// number inside `binding`: it never leaves the participant except encrypted to the gateway.
+// Kept in identity.json, which is written once, when registration is complete, and holds the
+// account number inside `binding`: it never leaves the participant except encrypted to the gateway.
 #pragma once
 
 #include <optional>

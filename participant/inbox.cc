@@ -1,5 +1,5 @@
-// The mailbox, protocol.md section 8. mailbox.json: {"version":1,"cursor":n}, written when everything
-// up to n is durable here; n is acknowledged with the next request.
+// The mailbox, protocol.md section 8. mailbox.json: {"version":1,"cursor":n}, written when
+// everything up to n is durable here; n is acknowledged with the next request.
 #include "participant/session.h"
 #include "protocol/jws.h"
 
@@ -21,15 +21,14 @@ base::Result<int64_t> LoadCursor(Disk& disk) {
   const int64_t version = o.TakeInteger("version");
   const int64_t cursor = o.TakeInteger("cursor");
   RETURN_IF_ERROR(o.Finish());
-  if (version != 1 || cursor < 0) return Fail(ErrorCode::kMalformed, "mailbox.json is not readable");
+  if (version != 1 || cursor < 0)
+    return Fail(ErrorCode::kMalformed, "mailbox.json is not readable");
   return cursor;
 }
 
 base::Status SaveCursor(Disk& disk, int64_t cursor) {
-  return disk.Replace(kCursorFile, protocol::JsonWriter()
-                                       .Integer("version", 1)
-                                       .Integer("cursor", cursor)
-                                       .Take());
+  return disk.Replace(
+      kCursorFile, protocol::JsonWriter().Integer("version", 1).Integer("cursor", cursor).Take());
 }
 
 // The authorisation that a receipt from the mailbox must answer: still out, or answered "pending".
@@ -58,8 +57,7 @@ base::Result<PaymentRecord> TakeMessage(Session& session, const std::string& jwe
   ASSIGN_OR_RETURN(auto statement, session.trust->Verify(single.jws, typ));
   Evidence evidence{.kind = kind, .result = statement.jws.Compact(), .chain = statement.chain};
   if (kind == EvidenceKind::kReceipt) {
-    ASSIGN_OR_RETURN(auto claimed,
-                     protocol::PaymentResultPayload::Parse(statement.jws.payload()));
+    ASSIGN_OR_RETURN(auto claimed, protocol::PaymentResultPayload::Parse(statement.jws.payload()));
     ASSIGN_OR_RETURN(evidence.body, AuthorisationBodyOf(session, claimed.payment_id));
   }
   ASSIGN_OR_RETURN(auto record, CheckResult(kind, statement.jws.payload(), evidence.body,
@@ -122,8 +120,8 @@ base::Result<std::vector<InboxMessage>> ReadInbox(Session& session, std::chrono:
       } else {
         // Kept for the operator, and out of the way of the messages behind it.
         taken.set_aside = record.error().ToString();
-        RETURN_IF_ERROR(session.disk.Replace(
-            "rejected/" + std::to_string(message.cursor) + ".jwe", message.jwe));
+        RETURN_IF_ERROR(session.disk.Replace("rejected/" + std::to_string(message.cursor) + ".jwe",
+                                             message.jwe));
       }
       messages.push_back(std::move(taken));
     }

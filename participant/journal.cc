@@ -1,8 +1,8 @@
 // journal/<digest>.json:
 //   {"version":1,"kind":"registration"|"sale"|"payment","digest","subject","expires","clock_offset",
 //    "handshake","body","jwe"}
-// `body` holds disclosures, and in a registration the enrolment code: the file goes when the message
-// is answered.
+// `body` holds disclosures, and in a registration the enrolment code: the file goes when the
+// message is answered.
 #include "participant/journal.h"
 
 #include "protocol/json.h"
@@ -65,9 +65,12 @@ base::Result<JournalEntry> Parse(std::string_view text) {
 
 std::string_view Name(MessageKind kind) {
   switch (kind) {
-    case MessageKind::kRegistration: return "registration";
-    case MessageKind::kSale: return "sale";
-    case MessageKind::kPayment: return "payment";
+    case MessageKind::kRegistration:
+      return "registration";
+    case MessageKind::kSale:
+      return "sale";
+    case MessageKind::kPayment:
+      return "payment";
   }
   return "unknown";
 }

@@ -1,10 +1,10 @@
 // Journal: the messages that are out and not yet answered.
 //
 // A message that can bind the participant or cost him something (registration, seller confirmation,
-// payment authorisation: "message 3") is durable here before its first byte is sent, and stays until
-// the gateway's answer is durable elsewhere. Whatever crashes in between, the identical message is
-// found here and sent again; nothing is signed anew while the first may still be decided.
-// One file for each, journal/<digest>.json, its grammar in journal.cc. Not thread-safe.
+// payment authorisation: "message 3") is durable here before its first byte is sent, and stays
+// until the gateway's answer is durable elsewhere. Whatever crashes in between, the identical
+// message is found here and sent again; nothing is signed anew while the first may still be
+// decided. One file for each, journal/<digest>.json, its grammar in journal.cc. Not thread-safe.
 #pragma once
 
 #include <optional>
@@ -21,13 +21,13 @@ std::string_view Name(MessageKind kind);  // "registration" "sale" "payment"
 
 struct JournalEntry {
   MessageKind kind = MessageKind::kPayment;
-  std::string digest;      // of the JWS inside (protocol.md rule 8): what makes it "the same message"
-  std::string subject;     // payment: csblk_id; sale: the SBLK's nonce; registration: empty
-  int64_t expires = 0;     // the challenge's exp, by the gateway's clock; 0: no challenge
+  std::string digest;   // of the JWS inside (protocol.md rule 8): what makes it "the same message"
+  std::string subject;  // payment: csblk_id; sale: the SBLK's nonce; registration: empty
+  int64_t expires = 0;  // the challenge's exp, by the gateway's clock; 0: no challenge
   int64_t clock_offset = 0;  // the gateway's clock less ours when the challenge came, s
-  std::string handshake;   // empty: none
-  std::string body;        // JSON inside the JWE
-  std::string jwe;         // as first sent; sealed anew only if the gateway cannot open it
+  std::string handshake;     // empty: none
+  std::string body;          // JSON inside the JWE
+  std::string jwe;           // as first sent; sealed anew only if the gateway cannot open it
 };
 
 class Journal {
@@ -35,7 +35,7 @@ class Journal {
   explicit Journal(Disk& disk) : disk_(disk) {}
   base::Status Record(const JournalEntry& entry);  // kAlreadyExists if it is there
   base::Status Update(const JournalEntry& entry);
-  base::Status Close(const std::string& digest);   // only when its answer is durable
+  base::Status Close(const std::string& digest);  // only when its answer is durable
   base::Result<std::vector<JournalEntry>> Open();
   base::Result<std::optional<JournalEntry>> Find(MessageKind kind, const std::string& subject);
 

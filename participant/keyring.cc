@@ -25,8 +25,7 @@ base::Result<SoftwareKey> OpenKey(Disk& disk, const std::string& name, hsm::KeyU
 }
 
 base::Result<SoftwareKey> OpenOrMakeKey(Disk& disk, const std::string& name, hsm::KeyType type,
-                                        hsm::KeyUsage usage,
-                                        const base::SecretBytes& passphrase) {
+                                        hsm::KeyUsage usage, const base::SecretBytes& passphrase) {
   ASSIGN_OR_RETURN(auto present, disk.Read(name));
   if (present) return OpenKey(disk, name, usage, passphrase);
   ASSIGN_OR_RETURN(auto key, SoftwareKey::Generate(type, usage));
@@ -60,8 +59,7 @@ base::Result<std::unique_ptr<Keyring>> Keyring::OpenOrCreate(Disk& disk,
 
 base::Result<std::unique_ptr<Keyring>> Keyring::Open(Disk& disk,
                                                      const base::SecretBytes& passphrase) {
-  ASSIGN_OR_RETURN(auto signature,
-                   OpenKey(disk, kSignatureFile, hsm::KeyUsage::kSign, passphrase));
+  ASSIGN_OR_RETURN(auto signature, OpenKey(disk, kSignatureFile, hsm::KeyUsage::kSign, passphrase));
   ASSIGN_OR_RETURN(auto encryption,
                    OpenKey(disk, kEncryptionFile, hsm::KeyUsage::kDecrypt, passphrase));
   return FromKeys(signature, encryption);

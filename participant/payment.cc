@@ -116,21 +116,20 @@ base::Result<Answer<PaymentRecord>> Pay(Session& session, const CsblkView& given
   RETURN_IF_ERROR(MayPay(session, csblk));
   ASSIGN_OR_RETURN(auto binding, protocol::Disclosure::Parse(session.identity->binding));
   ASSIGN_OR_RETURN(auto account, protocol::Disclosure::Make(binding.account()));
-  const protocol::Bblk bblk{.goods = csblk.sblk.goods,
-                            .price = csblk.sblk.price,
-                            .account_digest = account.Digest()};
+  const protocol::Bblk bblk{
+      .goods = csblk.sblk.goods, .price = csblk.sblk.price, .account_digest = account.Digest()};
   const std::string r3 = protocol::NewNonce();
   const protocol::BuyerChallengeRequestBody first{
       .bblk = bblk, .certificate = session.identity->encryption_certificate};
-  ASSIGN_OR_RETURN(auto answer, AskChallenge(session,
-                                             {.path = "/v1/payments/challenge",
-                                              .body = first.Print(),
-                                              .extra = {"r3", r3}},
-                                             protocol::kTypBuyerChallenge));
+  ASSIGN_OR_RETURN(
+      auto answer,
+      AskChallenge(session,
+                   {.path = "/v1/payments/challenge", .body = first.Print(), .extra = {"r3", r3}},
+                   protocol::kTypBuyerChallenge));
   if (answer.refusal) return Answer<PaymentRecord>{.refusal = std::move(answer.refusal)};
   ASSIGN_OR_RETURN(auto challenge, CheckChallenge(session, answer.value->payload, r3, bblk, csblk));
-  ASSIGN_OR_RETURN(JournalEntry entry, MakeAuthorisation(session, challenge,
-                                                         answer.value->handshake, csblk, account));
+  ASSIGN_OR_RETURN(JournalEntry entry,
+                   MakeAuthorisation(session, challenge, answer.value->handshake, csblk, account));
   ASSIGN_OR_RETURN(Resumed done, session.RecordAndSend(std::move(entry)));
   return Answer<PaymentRecord>{.refusal = std::move(done.refusal),
                                .value = std::move(done.payment)};

@@ -30,8 +30,8 @@ base::Result<Certificate> CheckOwn(const Session& session, const std::string& de
 
 base::Result<protocol::RegistrationPayload> SentIn(const JournalEntry& entry) {
   ASSIGN_OR_RETURN(std::string jws, protocol::ParseSingle(entry.body, "registration"));
-  ASSIGN_OR_RETURN(auto parsed, protocol::ParseJws(jws, protocol::kTypRegistration,
-                                                   protocol::KeyName::kNone));
+  ASSIGN_OR_RETURN(auto parsed,
+                   protocol::ParseJws(jws, protocol::kTypRegistration, protocol::KeyName::kNone));
   return protocol::RegistrationPayload::Parse(parsed.payload);
 }
 
@@ -48,11 +48,11 @@ base::Result<JournalEntry> MakeRegistration(Session& session, std::string_view i
       .disclosure = binding.text(),
       .enrolment_code = code};
   const std::string json = payload.Print();
-  // What we print ourselves must be what the gateway's parser takes: a code with a control character
-  // is found here and not after the journal holds it.
+  // What we print ourselves must be what the gateway's parser takes: a code with a control
+  // character is found here and not after the journal holds it.
   RETURN_IF_ERROR(protocol::RegistrationPayload::Parse(json));
-  ASSIGN_OR_RETURN(std::string jws, protocol::SignJws(session.keys->signer(),
-                                                      protocol::kTypRegistration, {}, json));
+  ASSIGN_OR_RETURN(std::string jws,
+                   protocol::SignJws(session.keys->signer(), protocol::kTypRegistration, {}, json));
   JournalEntry entry{.kind = MessageKind::kRegistration};
   ASSIGN_OR_RETURN(entry.digest, protocol::DigestOfCompact(jws));
   entry.body = protocol::PrintSingle("registration", jws);
@@ -73,14 +73,12 @@ base::Result<Identity> FinishRegistration(Session& session, const JournalEntry& 
       payload.request != entry.digest || payload.nonce != sent.nonce) {
     return Fail(ErrorCode::kNotYours, "the gateway's answer is to another registration");
   }
-  ASSIGN_OR_RETURN(auto signature,
-                   CheckOwn(session, payload.signature_certificate, payload.chain,
-                            Role::kParticipantSignature, payload.sub,
-                            session.keys->signature_key(), binding));
-  ASSIGN_OR_RETURN(auto encryption,
-                   CheckOwn(session, payload.encryption_certificate, payload.chain,
-                            Role::kParticipantEncryption, payload.sub,
-                            session.keys->encryption_key(), binding));
+  ASSIGN_OR_RETURN(auto signature, CheckOwn(session, payload.signature_certificate, payload.chain,
+                                            Role::kParticipantSignature, payload.sub,
+                                            session.keys->signature_key(), binding));
+  ASSIGN_OR_RETURN(auto encryption, CheckOwn(session, payload.encryption_certificate, payload.chain,
+                                             Role::kParticipantEncryption, payload.sub,
+                                             session.keys->encryption_key(), binding));
   if (signature.key() == encryption.key()) {
     return Fail(ErrorCode::kCertificateInvalid, "both certificates are of one key");
   }

@@ -61,9 +61,9 @@ base::Result<JournalEntry> MakeConfirmation(Session& session,
 base::Result<Sale> FinishSale(Session& session, const JournalEntry& entry,
                               std::string_view payload_json) {
   ASSIGN_OR_RETURN(auto body, protocol::SellerConfirmationBody::Parse(entry.body));
-  ASSIGN_OR_RETURN(auto sent, protocol::ParseJws(body.confirmation,
-                                                 protocol::kTypSellerConfirmation,
-                                                 protocol::KeyName::kX5c));
+  ASSIGN_OR_RETURN(auto sent,
+                   protocol::ParseJws(body.confirmation, protocol::kTypSellerConfirmation,
+                                      protocol::KeyName::kX5c));
   ASSIGN_OR_RETURN(auto confirmation, protocol::SellerConfirmationPayload::Parse(sent.payload));
   ASSIGN_OR_RETURN(auto answer, protocol::CsblkBody::Parse(payload_json));
   ASSIGN_OR_RETURN(CsblkView view, InspectCsblk(*session.trust, answer.csblk));
@@ -80,8 +80,8 @@ base::Result<Answer<Sale>> Sell(Session& session, const std::string& goods,
   RETURN_IF_ERROR(session.NeedIdentity());
   RETURN_IF_ERROR(protocol::CheckGoods(goods));
   if (!buyer.empty() && !protocol::IsNonce(buyer)) {
-    return Fail(ErrorCode::kMalformed, "a participant's ID has 22 characters; this is none: " +
-                                           buyer);
+    return Fail(ErrorCode::kMalformed,
+                "a participant's ID has 22 characters; this is none: " + buyer);
   }
   ASSIGN_OR_RETURN(auto binding, protocol::Disclosure::Parse(session.identity->binding));
   ASSIGN_OR_RETURN(auto account, protocol::Disclosure::Make(binding.account()));

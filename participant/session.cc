@@ -12,16 +12,17 @@ using base::Fail;
 
 std::string_view PathOf(MessageKind kind) {
   switch (kind) {
-    case MessageKind::kRegistration: return "/v1/registrations";
-    case MessageKind::kSale: return "/v1/seller-blocks";
-    case MessageKind::kPayment: return "/v1/payments";
+    case MessageKind::kRegistration:
+      return "/v1/registrations";
+    case MessageKind::kSale:
+      return "/v1/seller-blocks";
+    case MessageKind::kPayment:
+      return "/v1/payments";
   }
   return "/";
 }
 
-bool MayTryAgain(int status) {
-  return status == 429 || status == 408 || status >= 500;
-}
+bool MayTryAgain(int status) { return status == 429 || status == 408 || status >= 500; }
 
 // An unsigned problem says by itself that the message was never taken and never will be: the
 // gateway looks for the same message before it looks at the handshake (protocol.md section 6), so a
@@ -84,8 +85,7 @@ void Session::WaitFor(int attempt, int retry_after_s, std::string_view why) {
 }
 
 // nullopt: an answer that says nothing, to be asked for again.
-base::Result<std::optional<Reply>> Session::Read(const Request& request,
-                                                 const HttpAnswer& answer) {
+base::Result<std::optional<Reply>> Session::Read(const Request& request, const HttpAnswer& answer) {
   if (answer.content_type == kProblemType) {
     auto problem = protocol::Problem::Parse(answer.body);
     if (!problem || MayTryAgain(answer.status)) return std::optional<Reply>();
@@ -106,9 +106,9 @@ base::Result<std::optional<Reply>> Session::Read(const Request& request,
       refusal.request != request.digest || (identity && refusal.sub != identity->id)) {
     return Fail(ErrorCode::kNotYours, "the gateway's refusal is of another message");
   }
-  return std::optional<Reply>(Reply{.refusal = Refusal{.code = refusal.code,
-                                                       .payment_id = refusal.payment_id,
-                                                       .is_signed = true}});
+  return std::optional<Reply>(
+      Reply{.refusal = Refusal{
+                .code = refusal.code, .payment_id = refusal.payment_id, .is_signed = true}});
 }
 
 base::Result<Reply> Session::Exchange(
@@ -128,13 +128,13 @@ base::Result<Reply> Session::Exchange(
     }
     ASSIGN_OR_RETURN(auto reply, Read(request, *answer));
     if (!reply) {
-      last = {ErrorCode::kTimeout, "the gateway is busy (HTTP status " +
-                                       std::to_string(answer->status) + ")"};
+      last = {ErrorCode::kTimeout,
+              "the gateway is busy (HTTP status " + std::to_string(answer->status) + ")"};
       if (attempt + 1 < options.max_attempts) WaitFor(attempt, answer->retry_after_s, last.message);
       continue;
     }
-    const bool cannot_open = reply->refusal && !reply->refusal->is_signed &&
-                             reply->refusal->code == "decryption-failed";
+    const bool cannot_open =
+        reply->refusal && !reply->refusal->is_signed && reply->refusal->code == "decryption-failed";
     if (cannot_open && !sealed_anew) {
       // It may have changed its key since we last looked (protocol.md rule 7).
       sealed_anew = true;
@@ -202,8 +202,7 @@ base::Result<Answer<OpenedChallenge>> AskChallenge(Session& session, Request req
   if (reply.refusal) return Answer<OpenedChallenge>{.refusal = std::move(reply.refusal)};
   ASSIGN_OR_RETURN(auto body, protocol::ChallengeBody::Parse(reply.payload));
   ASSIGN_OR_RETURN(auto statement, session.trust->Verify(body.challenge, typ));
-  return Answer<OpenedChallenge>{
-      .value = OpenedChallenge{statement.jws.payload(), body.handshake}};
+  return Answer<OpenedChallenge>{.value = OpenedChallenge{statement.jws.payload(), body.handshake}};
 }
 
 }  // namespace paygate::participant

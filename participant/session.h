@@ -21,22 +21,27 @@ struct Reply {
 
 struct Request {
   std::string path;
-  std::string body;           // JSON inside the JWE
-  protocol::JweExtra extra;   // r1, r3, handshake
-  std::string digest;         // of the JWS inside, which a signed refusal must name; may be empty
-  std::string jwe;            // sealed already, to be sent unchanged; empty: sealed on first use
+  std::string body;          // JSON inside the JWE
+  protocol::JweExtra extra;  // r1, r3, handshake
+  std::string digest;        // of the JWS inside, which a signed refusal must name; may be empty
+  std::string jwe;           // sealed already, to be sent unchanged; empty: sealed on first use
 };
 
 class Session {
  public:
   Session(Client::Parts parts, ClientOptions options, std::unique_ptr<GatewayTrust> trust,
           std::optional<Identity> identity)
-      : disk(parts.disk), transport(parts.transport), clock(parts.clock), journal(parts.disk),
-        options(std::move(options)), trust(std::move(trust)), identity(std::move(identity)) {}
+      : disk(parts.disk),
+        transport(parts.transport),
+        clock(parts.clock),
+        journal(parts.disk),
+        options(std::move(options)),
+        trust(std::move(trust)),
+        identity(std::move(identity)) {}
 
   // Sends `request` until there is an answer that says something, at most max_attempts times. After
-  // decryption-failed the body is sealed anew, once, to the gateway's newest certificate (`resealed`
-  // is told first, so that the journal has it).
+  // decryption-failed the body is sealed anew, once, to the gateway's newest certificate
+  // (`resealed` is told first, so that the journal has it).
   base::Result<Reply> Exchange(Request& request,
                                const std::function<base::Status(const std::string&)>& resealed);
   // JWE to the gateway's preferred certificate.
@@ -69,7 +74,7 @@ class Session {
 
 // What a first message came back with: message 2 of sections 5 and 6.
 struct OpenedChallenge {
-  std::string payload;    // the challenge's, verified as the gateway's
+  std::string payload;  // the challenge's, verified as the gateway's
   std::string handshake;
 };
 base::Result<Answer<OpenedChallenge>> AskChallenge(Session& session, Request request,

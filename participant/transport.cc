@@ -82,9 +82,10 @@ base::Result<bool> CheckUrl(const TransportOptions& options) {
   if (tls) return true;
   const size_t colon = url.front() == '[' ? url.find(':', url.find(']')) : url.find(':');
   if (!options.allow_plain_loopback || !IsLoopback(url.substr(0, colon))) {
-    return Fail(ErrorCode::kInvalidArgument,
-                "plain http:// is for tests on this machine's loopback only, and only if asked for; "
-                "use https://");
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        "plain http:// is for tests on this machine's loopback only, and only if asked for; "
+        "use https://");
   }
   return false;
 }
@@ -172,17 +173,15 @@ base::Result<std::unique_ptr<Transport>> OpenHttpsTransport(const TransportOptio
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, OnBody);
   curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, OnHeader);
   if (!tls) curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
-  curl_blob root{.data = options.root_pem.data(),
-                 .len = options.root_pem.size(),
-                 .flags = CURL_BLOB_COPY};
-  const bool secured =
-      curl_easy_setopt(curl, CURLOPT_CAPATH, nullptr) == CURLE_OK &&
-      curl_easy_setopt(curl, CURLOPT_CAINFO, nullptr) == CURLE_OK &&
-      curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &root) == CURLE_OK &&
-      curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
-      curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
-      curl_easy_setopt(curl, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_3)) ==
-          CURLE_OK;
+  curl_blob root{
+      .data = options.root_pem.data(), .len = options.root_pem.size(), .flags = CURL_BLOB_COPY};
+  const bool secured = curl_easy_setopt(curl, CURLOPT_CAPATH, nullptr) == CURLE_OK &&
+                       curl_easy_setopt(curl, CURLOPT_CAINFO, nullptr) == CURLE_OK &&
+                       curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &root) == CURLE_OK &&
+                       curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
+                       curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
+                       curl_easy_setopt(curl, CURLOPT_SSLVERSION,
+                                        static_cast<long>(CURL_SSLVERSION_TLSv1_3)) == CURLE_OK;
   if (!secured) {
     curl_easy_cleanup(curl);
     return Fail(ErrorCode::kInternal, "this libcurl cannot pin a root certificate and TLS 1.3");

@@ -32,8 +32,8 @@ class Transport {
 };
 
 struct TransportOptions {
-  std::string url;       // https://host[:port], nothing after it
-  std::string root_pem;  // the operator's root certificate: the only trust anchor
+  std::string url;                    // https://host[:port], nothing after it
+  std::string root_pem;               // the operator's root certificate: the only trust anchor
   bool allow_plain_loopback = false;  // http://127.0.0.1, http://[::1], http://localhost
   int connect_timeout_s = 10;
   int answer_timeout_s = 45;  // longer than the longest long poll (30 s)

@@ -49,8 +49,8 @@ std::unique_ptr<Credential> SelfSigned(base::UnixTime now) {
 Credential FakeGateway::Issue(Role role, const std::string& cn, const std::string& binding,
                               const Credential* issuer) const {
   const bool decrypts = role == Role::kGatewayEncryption || role == Role::kParticipantEncryption;
-  auto key = Must(SoftwareKey::Generate(
-      hsm::KeyType::kP256, decrypts ? hsm::KeyUsage::kDecrypt : hsm::KeyUsage::kSign));
+  auto key = Must(SoftwareKey::Generate(hsm::KeyType::kP256,
+                                        decrypts ? hsm::KeyUsage::kDecrypt : hsm::KeyUsage::kSign));
   if (issuer == nullptr) issuer = role == Role::kIssuingCa ? root_.get() : issuing_.get();
   auto signer = Must(issuer->key.AsSigner());
   auto certificate = Must(protocol::BuildCertificate({.role = role,
@@ -91,8 +91,8 @@ std::string FakeGateway::SignAsGateway(std::string_view typ, std::string_view pa
   Call(on_typ, used);
   auto signer = Must(credential.key.AsSigner());
   return Must(protocol::SignJws(
-      *signer, used,
-      {.name = KeyName::kX5t, .x5t_s256 = credential.certificate.fingerprint()}, payload));
+      *signer, used, {.name = KeyName::kX5t, .x5t_s256 = credential.certificate.fingerprint()},
+      payload));
 }
 
 FakeGateway::HttpAnswer FakeGateway::Problem(int status, const std::string& code) const {
@@ -228,10 +228,11 @@ FakeGateway::HttpAnswer FakeGateway::Register(const std::string& payload) {
   Call(on_registered, registered);
   participants_[id] = {registered.signature_certificate, registered.encryption_certificate};
   const std::string answer = SignAsGateway(protocol::kTypRegistered, registered.Print());
-  registrations_[digest] = {.status = 201,
-                            .content_type = std::string(participant::kJoseType),
-                            .body = Must(protocol::SealJwe(
-                                encryption_key, "", {}, protocol::PrintSingle("registered", answer)))};
+  registrations_[digest] = {
+      .status = 201,
+      .content_type = std::string(participant::kJoseType),
+      .body = Must(
+          protocol::SealJwe(encryption_key, "", {}, protocol::PrintSingle("registered", answer)))};
   return registrations_.at(digest);
 }
 
@@ -258,8 +259,8 @@ FakeGateway::HttpAnswer FakeGateway::SellerChallenge(const std::string& payload,
                                              .r2 = protocol::NewNonce(),
                                              .sblk = asked.sblk};
   Call(on_seller_challenge, challenge);
-  const protocol::ChallengeBody body{SignAsGateway(protocol::kTypSellerChallenge, challenge.Print()),
-                                     NewHandshake()};
+  const protocol::ChallengeBody body{
+      SignAsGateway(protocol::kTypSellerChallenge, challenge.Print()), NewHandshake()};
   return Sealed(200, asked.certificate, true, body.Print());
 }
 
@@ -269,8 +270,8 @@ FakeGateway::HttpAnswer FakeGateway::SellerConfirmation(const std::string& paylo
   const std::string digest = Must(protocol::DigestOfCompact(body.confirmation));
   if (sales_.contains(digest)) return sales_.at(digest);
   if (!HandshakeGood(handshake)) return Problem(409, "handshake-expired");
-  auto jws = Must(protocol::ParseJws(body.confirmation, protocol::kTypSellerConfirmation,
-                                     KeyName::kX5c));
+  auto jws =
+      Must(protocol::ParseJws(body.confirmation, protocol::kTypSellerConfirmation, KeyName::kX5c));
   auto confirmation = Must(protocol::SellerConfirmationPayload::Parse(jws.payload));
   Must(protocol::VerifyJws(jws, Must(Certificate::Parse(jws.x5c.front())).key()));
   if (!refuse_with.empty()) return Refuse(confirmation.iss, digest, refuse_with);
@@ -309,8 +310,8 @@ FakeGateway::HttpAnswer FakeGateway::Authorisation(const std::string& payload,
   auto body = Must(protocol::PaymentAuthorisationBody::Parse(payload));
   const std::string digest = Must(protocol::DigestOfCompact(body.authorisation));
   if (authorisations_.contains(digest)) return ReceiptFor(digest);
-  auto jws = Must(protocol::ParseJws(body.authorisation, protocol::kTypPaymentAuthorisation,
-                                     KeyName::kX5c));
+  auto jws = Must(
+      protocol::ParseJws(body.authorisation, protocol::kTypPaymentAuthorisation, KeyName::kX5c));
   auto authorisation = Must(protocol::PaymentAuthorisationPayload::Parse(jws.payload));
   if (refusals_.contains(digest)) return Refuse(authorisation.iss, digest, refusals_.at(digest));
   if (!HandshakeGood(handshake)) return Problem(409, "handshake-expired");
@@ -336,7 +337,8 @@ FakeGateway::HttpAnswer FakeGateway::ReceiptFor(const std::string& payment_id) {
   Call(on_receipt, receipt);
   const std::string jws = SignAsGateway(protocol::kTypReceipt, receipt.Print());
   return Sealed(payment.result == protocol::PaymentResult::kPending ? 202 : 201,
-                participants_.at(a.iss).encryption_der, true, protocol::PrintSingle("receipt", jws));
+                participants_.at(a.iss).encryption_der, true,
+                protocol::PrintSingle("receipt", jws));
 }
 
 void FakeGateway::Confirm(const std::string& payment_id) {
@@ -353,9 +355,9 @@ void FakeGateway::Confirm(const std::string& payment_id) {
                                               .bblk = a.bblk,
                                               .csblk = a.csblk};
   Call(on_confirmation, confirmation);
-  PutInMailbox(seller, protocol::PrintSingle("confirmation",
-                                             SignAsGateway(protocol::kTypPaymentConfirmation,
-                                                           confirmation.Print())));
+  PutInMailbox(
+      seller, protocol::PrintSingle("confirmation", SignAsGateway(protocol::kTypPaymentConfirmation,
+                                                                  confirmation.Print())));
 }
 
 void FakeGateway::SettlePending(protocol::PaymentResult result) {

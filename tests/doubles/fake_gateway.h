@@ -1,6 +1,6 @@
 // FakeGateway: a Transport that plays the whole gateway in memory, with real keys and certificates,
-// honest until a test makes it otherwise. It keeps every request it got, so that a test can see that
-// the identical message came again, and what was signed after an attack (nothing).
+// honest until a test makes it otherwise. It keeps every request it got, so that a test can see
+// that the identical message came again, and what was signed after an attack (nothing).
 #pragma once
 
 #include <functional>
@@ -57,9 +57,10 @@ class FakeGateway final : public participant::Transport {
   std::optional<Credential> signs_as;           // statements are signed with this
   std::optional<Credential> signs_document_as;  // and the document with this
   bool hides_signer = false;                    // /v1/certificates knows nothing
-  // Before a request is looked at, or after it was carried out: an answer here replaces the real one.
-  using Intercept = std::function<std::optional<base::Result<participant::HttpAnswer>>(
-      const std::string& path)>;
+  // Before a request is looked at, or after it was carried out: an answer here replaces the real
+  // one.
+  using Intercept =
+      std::function<std::optional<base::Result<participant::HttpAnswer>>(const std::string& path)>;
   Intercept before, after;
   protocol::PaymentResult bank_says = protocol::PaymentResult::kCompleted;
   std::string refuse_with;  // the next message 3 is refused with this code, signed

@@ -15,7 +15,7 @@ using Platter = std::map<std::string, std::string>;  // what survives
 
 // One process's life: a step is a durable write or a request.
 struct Life {
-  int steps_left = -1;         // -1: immortal
+  int steps_left = -1;          // -1: immortal
   bool after_the_step = false;  // dies when the step has been done, before it is told so
   bool dead = false;
 

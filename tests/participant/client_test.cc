@@ -9,12 +9,12 @@ using base::Fail;
 using protocol::PaymentResult;
 
 HttpAnswer Busy(int retry_after_s) {
-  return {.status = 503,
-          .content_type = std::string(kProblemType),
-          .body = protocol::Problem{.code = "overloaded", .title = "t", .status = 503,
-                                    .instance = "1"}
-                      .Print(),
-          .retry_after_s = retry_after_s};
+  return {
+      .status = 503,
+      .content_type = std::string(kProblemType),
+      .body = protocol::Problem{.code = "overloaded", .title = "t", .status = 503, .instance = "1"}
+                  .Print(),
+      .retry_after_s = retry_after_s};
 }
 
 TEST_F(Market, SellsPaysAndHoldsBothResults) {
@@ -148,14 +148,15 @@ TEST_F(Market, StartsAnewOnlyWhenTheGatewayCanNoLongerTakeTheFirst) {
     return Fail(ErrorCode::kClosed, "never arrived");
   };
   ASSERT_FALSE(buyer.Pay(csblk));
-  // A gateway, or whoever sits before it, that calls a handshake expired which is not, decides nothing.
+  // A gateway, or whoever sits before it, that calls a handshake expired which is not, decides
+  // nothing.
   gateway.before = [](const std::string& path) -> std::optional<base::Result<HttpAnswer>> {
     if (path != "/v1/payments") return std::nullopt;
     auto answer = Busy(0);
     answer.status = 409;
-    answer.body = protocol::Problem{.code = "handshake-expired", .title = "t", .status = 409,
-                                    .instance = "1"}
-                      .Print();
+    answer.body =
+        protocol::Problem{.code = "handshake-expired", .title = "t", .status = 409, .instance = "1"}
+            .Print();
     return base::Result<HttpAnswer>(answer);
   };
   ASSERT_FALSE(buyer.Pay(csblk));
@@ -181,7 +182,8 @@ TEST_F(Market, ASignedRefusalIsFinal) {
 TEST_F(Market, FollowsTheGatewayToItsNewKeys) {
   const std::string csblk = seller.Sell();
   gateway.Rotate();
-  auto paid = buyer.Pay(csblk);  // decryption-failed, then the document anew; the CSBLK's old signer
+  auto paid =
+      buyer.Pay(csblk);  // decryption-failed, then the document anew; the CSBLK's old signer
   ASSERT_TRUE(paid && paid->value) << paid.error().ToString();
   EXPECT_TRUE(seller.client().Inbox(std::chrono::seconds(0))->front().payment);
   for (auto& receipt : *buyer.client().Receipts()) EXPECT_TRUE(receipt);
@@ -244,7 +246,8 @@ TEST_F(Market, IsRegisteredOnce) {
 }
 
 TEST_F(Market, TheEnrolmentCodeIsForgottenOnceUsed) {
-  for (const auto& [name, bytes] : buyer.platter) EXPECT_FALSE(name.starts_with("journal/")) << name;
+  for (const auto& [name, bytes] : buyer.platter)
+    EXPECT_FALSE(name.starts_with("journal/")) << name;
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Gateways that cheat, and participants who pose as the gateway. Each is refused, and nothing further
-// is signed or sent.
+// Gateways that cheat, and participants who pose as the gateway. Each is refused, and nothing
+// further is signed or sent.
 #include "base/crypto.h"
 #include "participant/csblk.h"
 #include "protocol/jws.h"
@@ -268,8 +268,9 @@ TEST_F(HostileGateway, TwoDifferentResultsForOnePaymentAreReported) {
   const auto receipt = paid->value->payload;
   auto changed = receipt;
   changed.result = PaymentResult::kFailed;
-  gateway.PutInMailbox(buyer.id(), protocol::PrintSingle("receipt", gateway.SignAsGateway(
-                                       protocol::kTypReceipt, changed.Print())));
+  gateway.PutInMailbox(
+      buyer.id(), protocol::PrintSingle(
+                      "receipt", gateway.SignAsGateway(protocol::kTypReceipt, changed.Print())));
   auto inbox = buyer.client().Inbox(std::chrono::seconds(0));
   ASSERT_TRUE(inbox && inbox->size() == 1);
   EXPECT_NE(inbox->front().set_aside.find("two different results"), std::string::npos);

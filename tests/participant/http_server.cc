@@ -122,9 +122,9 @@ void HttpServer::ServeConnection(int fd) {
       auto answer = in.starts_with("GET") ? handler_.Get(path) : handler_.Post(path, body);
       in.erase(0, end + 4 + body.size());
       if (!answer) break;  // the connection is lost without an answer
-      stream.Write("HTTP/1.1 " + std::to_string(answer->status) + " x\r\nContent-Type: " +
-                   answer->content_type + "; v=1\r\nRetry-After: " +
-                   std::to_string(answer->retry_after_s) +
+      stream.Write("HTTP/1.1 " + std::to_string(answer->status) +
+                   " x\r\nContent-Type: " + answer->content_type +
+                   "; v=1\r\nRetry-After: " + std::to_string(answer->retry_after_s) +
                    "\r\nContent-Length: " + std::to_string(answer->body.size()) + "\r\n\r\n" +
                    answer->body);
       continue;

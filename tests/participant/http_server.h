@@ -1,5 +1,5 @@
-// A small HTTP server on loopback that hands each request to a Transport, over TLS 1.3 or plain: one
-// connection at a time, which is what one wallet opens.
+// A small HTTP server on loopback that hands each request to a Transport, over TLS 1.3 or plain:
+// one connection at a time, which is what one wallet opens.
 #pragma once
 
 #include <atomic>

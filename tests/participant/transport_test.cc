@@ -22,9 +22,9 @@ class Transports : public testing::Test {
                                             .ip_addresses = {address}},
                                            &gateway.issuing().certificate, **issuer);
     EXPECT_TRUE(leaf) << leaf.error().ToString();
-    return std::make_unique<HttpServer>(
-        gateway, leaf->ToPem() + gateway.issuing().certificate.ToPem(),
-        *key->ToPkcs8(base::SecretBytes::CopyOf("correct horse")));
+    return std::make_unique<HttpServer>(gateway,
+                                        leaf->ToPem() + gateway.issuing().certificate.ToPem(),
+                                        *key->ToPkcs8(base::SecretBytes::CopyOf("correct horse")));
   }
   // TLS looks at the machine's clock, so the fake gateway does too.
   base::SystemClock clock;
@@ -71,8 +71,8 @@ TEST_F(Transports, PlainHttpIsForLoopbackAndOnlyIfAskedFor) {
   EXPECT_FALSE(OpenHttpsTransport({.url = "http://gw.example", .allow_plain_loopback = true}));
   EXPECT_FALSE(
       OpenHttpsTransport({.url = "http://localhost.evil.example", .allow_plain_loopback = true}));
-  EXPECT_TRUE(OpenHttpsTransport({.url = "http://127.0.0.1:1", .root_pem = gateway.root_pem(),
-                                  .allow_plain_loopback = true}));
+  EXPECT_TRUE(OpenHttpsTransport(
+      {.url = "http://127.0.0.1:1", .root_pem = gateway.root_pem(), .allow_plain_loopback = true}));
 }
 
 TEST_F(Transports, AnUrlHasNothingAfterItsPort) {
@@ -83,8 +83,10 @@ TEST_F(Transports, AnUrlHasNothingAfterItsPort) {
 
 TEST_F(Transports, AnAnswerBeyondTheBoundIsCutOff) {
   HttpServer server(gateway, "", "");
-  auto transport = OpenHttpsTransport({.url = server.url(), .root_pem = gateway.root_pem(),
-                                       .allow_plain_loopback = true, .max_body_bytes = 100});
+  auto transport = OpenHttpsTransport({.url = server.url(),
+                                       .root_pem = gateway.root_pem(),
+                                       .allow_plain_loopback = true,
+                                       .max_body_bytes = 100});
   auto answer = (*transport)->Get("/v1/gateway");
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code, ErrorCode::kClosed);

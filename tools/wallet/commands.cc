@@ -26,7 +26,8 @@ base::Result<std::string> ReadCsblk(const std::string& argument) {
     text.assign(kMaxCsblkBytes + 1, '\0');
     std::cin.read(text.data(), static_cast<std::streamsize>(text.size()));
     text.resize(static_cast<size_t>(std::cin.gcount()));
-    if (text.size() > kMaxCsblkBytes) return Fail(ErrorCode::kMalformed, "that is no CSBLK: too long");
+    if (text.size() > kMaxCsblkBytes)
+      return Fail(ErrorCode::kMalformed, "that is no CSBLK: too long");
   } else if (argument.find('~') == argument.npos) {
     ASSIGN_OR_RETURN(text, base::ReadFile(argument, kMaxCsblkBytes));
   }
@@ -78,9 +79,10 @@ int PrintRegistered(const Options& options, const participant::Identity& identit
                             .Take()
                             .c_str());
   } else {
-    std::printf("Registered. Your ID is %s\nKeys, certificates and results are in %s\n"
-                "Next: `paygate-wallet sell GOODS AMOUNT CURRENCY` or `paygate-wallet pay CSBLK`\n",
-                identity.id.c_str(), options.directory.c_str());
+    std::printf(
+        "Registered. Your ID is %s\nKeys, certificates and results are in %s\n"
+        "Next: `paygate-wallet sell GOODS AMOUNT CURRENCY` or `paygate-wallet pay CSBLK`\n",
+        identity.id.c_str(), options.directory.c_str());
   }
   return kDone;
 }
@@ -141,10 +143,10 @@ int RunRegister(const Options& options) {
 int RunSell(const Options& options) {
   const auto price = base::Money::Parse(options.amount, options.currency);
   if (!price) {
-    return ReportError(options,
-                       {ErrorCode::kInvalidArgument,
-                        "no price: " + price.error().message + " (as in: 12.50 GBP)"},
-                       0);
+    return ReportError(
+        options,
+        {ErrorCode::kInvalidArgument, "no price: " + price.error().message + " (as in: 12.50 GBP)"},
+        0);
   }
   auto session = Begin(options);
   if (!session) return ReportError(options, session.error(), 0);
@@ -191,8 +193,7 @@ int RunPay(const Options& options) {
     ASSIGN_OR_RETURN(std::string text, ReadCsblk(options.csblk));
     ASSIGN_OR_RETURN(auto view, w.client().Inspect(text));
     if (!options.json) {
-      std::fprintf(stderr, "%s",
-                   OfferInWords(view, base::ToNumericDate(w.clock().Now())).c_str());
+      std::fprintf(stderr, "%s", OfferInWords(view, base::ToNumericDate(w.clock().Now())).c_str());
     }
     if (!options.yes) {
       ASSIGN_OR_RETURN(const bool yes,
@@ -260,7 +261,8 @@ int RunReceipts(const Options& options) {
   }
   if (records->empty() && !options.json) std::printf("No receipts yet.\n");
   if (const size_t open = (*wallet)->OpenMessages(); open > 0) {
-    Note(std::to_string(open) + " message(s) are out without a final answer: `paygate-wallet resume`");
+    Note(std::to_string(open) +
+         " message(s) are out without a final answer: `paygate-wallet resume`");
   }
   return code;
 }

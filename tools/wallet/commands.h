@@ -8,7 +8,7 @@ namespace paygate::wallet {
 // Documented in docs/man/paygate-wallet.1.
 enum ExitCode : int {
   kDone = 0,
-  kRefused = 1,      // by the gateway, or the payment failed: no money has moved
+  kRefused = 1,  // by the gateway, or the payment failed: no money has moved
   kUsage = 2,
   kUndecided = 3,    // a message is out and not answered, or a payment is pending: `resume`
   kUnreachable = 4,  // the gateway did not answer; nothing is out

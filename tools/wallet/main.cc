@@ -31,19 +31,20 @@ void AddCommands(CLI::App& app, Options& o, int (*&run)(const Options&)) {
     return sub;
   };
   using namespace paygate::wallet;
-  CLI::App* reg = command("register", "Make keys and have them certified for your bank account",
-                          RunRegister);
+  CLI::App* reg =
+      command("register", "Make keys and have them certified for your bank account", RunRegister);
   reg->add_option("--iban", o.iban, "Your account, without spaces")->required();
   reg->add_option("--code-file", o.code_file,
                   "File (0600) with the enrolment code from your bank; asked for otherwise");
-  CLI::App* sell = command("sell", "Have a sale certified; prints the CSBLK for the buyer", RunSell);
+  CLI::App* sell =
+      command("sell", "Have a sale certified; prints the CSBLK for the buyer", RunSell);
   sell->add_option("goods", o.goods, "What is sold, as in \"Blue bicycle\"")->required();
   sell->add_option("amount", o.amount, "As in 120.00")->required();
   sell->add_option("currency", o.currency, "As in GBP")->required();
   sell->add_option("--buyer", o.buyer, "ID of the only buyer who may pay");
   sell->add_option("--out", o.output, "Write the CSBLK to this new file");
-  CLI::App* show = command("show", "Say in words what a CSBLK says, verified; signs nothing",
-                           RunShow);
+  CLI::App* show =
+      command("show", "Say in words what a CSBLK says, verified; signs nothing", RunShow);
   show->add_option("csblk", o.csblk, "The CSBLK, a file, or - for standard input")->required();
   CLI::App* pay = command("pay", "Pay a CSBLK, after showing what to whom", RunPay);
   pay->add_option("csblk", o.csblk, "The CSBLK, a file, or - for standard input")->required();

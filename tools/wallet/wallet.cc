@@ -23,9 +23,10 @@ base::Result<WalletConfig> ChooseConfig(const Options& options,
     ASSIGN_OR_RETURN(config.root_pem, base::ReadFile(options.root_file, 64u << 10));
   }
   if (config.gateway_url.empty() || config.root_pem.empty()) {
-    return Fail(ErrorCode::kInvalidArgument,
-                "say which gateway: --gateway https://host:port --root root.pem (the operator's root "
-                "certificate, got from a place you trust); `register` remembers both");
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        "say which gateway: --gateway https://host:port --root root.pem (the operator's root "
+        "certificate, got from a place you trust); `register` remembers both");
   }
   return config;
 }
@@ -96,9 +97,12 @@ int ReportPayment(const Options& options, const participant::PaymentRecord& reco
     std::printf("%s", ResultInWords(record).c_str());
   }
   switch (record.payload.result) {
-    case protocol::PaymentResult::kCompleted: return kDone;
-    case protocol::PaymentResult::kFailed: return kRefused;
-    case protocol::PaymentResult::kPending: return kUndecided;
+    case protocol::PaymentResult::kCompleted:
+      return kDone;
+    case protocol::PaymentResult::kFailed:
+      return kRefused;
+    case protocol::PaymentResult::kPending:
+      return kUndecided;
   }
   return kNotVerified;
 }
@@ -107,18 +111,27 @@ int ReportError(const Options& options, const base::Error& error, size_t open_me
   int code = kNotVerified;
   switch (error.code) {
     case ErrorCode::kTimeout:
-    case ErrorCode::kClosed: code = open_messages > 0 ? kUndecided : kUnreachable; break;
-    case ErrorCode::kInvalidArgument: code = kUsage; break;
+    case ErrorCode::kClosed:
+      code = open_messages > 0 ? kUndecided : kUnreachable;
+      break;
+    case ErrorCode::kInvalidArgument:
+      code = kUsage;
+      break;
     case ErrorCode::kIo:
     case ErrorCode::kPermissionDenied:
     case ErrorCode::kInFlight:
     case ErrorCode::kNotFound:
     case ErrorCode::kInternal:
-    case ErrorCode::kAlreadyExists: code = kLocal; break;
+    case ErrorCode::kAlreadyExists:
+      code = kLocal;
+      break;
     case ErrorCode::kAlreadyPaid:
     case ErrorCode::kCsblkExpired:
-    case ErrorCode::kSameAccount: code = kRefused; break;
-    default: break;
+    case ErrorCode::kSameAccount:
+      code = kRefused;
+      break;
+    default:
+      break;
   }
   if (options.json) {
     std::printf("%s\n", protocol::JsonWriter()
@@ -131,8 +144,9 @@ int ReportError(const Options& options, const base::Error& error, size_t open_me
   }
   Note("paygate-wallet: " + error.message);
   if (code == kUndecided) {
-    Note("What was sent is kept; the identical message is sent again by `paygate-wallet resume`, or "
-         "by the next command. It cannot be carried out twice.");
+    Note(
+        "What was sent is kept; the identical message is sent again by `paygate-wallet resume`, or "
+        "by the next command. It cannot be carried out twice.");
   } else if (code == kNotVerified) {
     Note("(" + std::string(base::Name(error.code)) + ": nothing further was signed or sent)");
   }
@@ -149,11 +163,9 @@ int Report(const Options& options, const participant::Resumed& resumed) {
                               "still want it";
     if (!options.json) Note(words);
     if (options.json) {
-      std::printf("%s\n", protocol::JsonWriter()
-                              .String("status", "lapsed")
-                              .String("kind", what)
-                              .Take()
-                              .c_str());
+      std::printf(
+          "%s\n",
+          protocol::JsonWriter().String("status", "lapsed").String("kind", what).Take().c_str());
     }
     return kRefused;
   }

@@ -29,7 +29,8 @@ std::string FormatTime(int64_t numeric_date) {
 }
 
 std::string OfferInWords(const participant::CsblkView& view, int64_t now) {
-  std::string text = "An offer, certified by the gateway and verified up to your root certificate:\n";
+  std::string text =
+      "An offer, certified by the gateway and verified up to your root certificate:\n";
   text += Line("Goods", view.sblk.goods);
   text += Line("Price", view.sblk.price.ToString());
   text += Line("Seller", view.seller_id);
