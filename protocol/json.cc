@@ -134,20 +134,24 @@ base::Result<std::shared_ptr<Tree>> ParseTree(std::string_view text) {
 void AppendString(std::string_view text, std::string& out) {
   static constexpr char kHex[] = "0123456789abcdef";
   out += '"';
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
+  size_t begin = 0;  // of what is not yet printed and needs no escape
+  for (size_t i = 0; i < text.size(); i++) {
+    const unsigned char c = static_cast<unsigned char>(text[i]);
+    if (c >= 0x20 && c != '"' && c != '\\') continue;
+    out += text.substr(begin, i - begin);
+    begin = i + 1;
+    if (c >= 0x20) {
       out += '\\';
-      out += c;
+      out += text[i];
     } else if (c == '\n') {
       out += "\\n";
-    } else if (static_cast<unsigned char>(c) < 0x20) {
+    } else {
       out += "\\u00";
       out += kHex[c >> 4];
       out += kHex[c & 15];
-    } else {
-      out += c;
     }
   }
+  out += text.substr(begin);
   out += '"';
 }
 
@@ -166,8 +170,7 @@ void AppendNode(const Tree& tree, size_t at, std::string& out) {
     case Kind::kWord:
       out += node.text;
       return;
-    case Kind::kObject:
-    case Kind::kArray:
+    default:
       break;
   }
   const bool object = node.kind == Kind::kObject;
@@ -322,10 +325,9 @@ void JsonObject::IgnoreOthers() { impl_->ignore_others = true; }
 
 base::Status JsonObject::Finish() {
   if (!impl_->error || impl_->ignore_others) return impl_->error;
-  const Impl& self = *impl_;
-  for (size_t i = self.first(); i < self.end(); i = self.tree->nodes[i].next) {
+  for (size_t i = impl_->first(); i < impl_->end(); i = impl_->tree->nodes[i].next) {
     // Its name is the sender's choice, so it is not repeated in our log.
-    if (!self.tree->nodes[i].taken) return Bad("an object has a member that does not belong there");
+    if (!impl_->tree->nodes[i].taken) return Bad("an object has a member that does not belong");
   }
   return {};
 }

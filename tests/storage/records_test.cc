@@ -116,6 +116,7 @@ TEST(RecordKeys, ParseToWhatTheyWereMadeOf) {
     EXPECT_FALSE(ParseAckKey(key));
     EXPECT_FALSE(ParseMailCursor(key));
   }
+  EXPECT_FALSE(ParseOpenKey("\xff\xff\xff\xff\xff\xff\xff\xffpayment")) << "before 1970";
 }
 
 }  // namespace
