@@ -1,0 +1,231 @@
+#include "tests/integration/raw_participant.h"
+
+#include "base/clock.h"
+#include "protocol/certificate.h"
+#include "protocol/jws.h"
+
+namespace paygate::integration {
+
+using namespace protocol;  // NOLINT: a test that speaks nothing else
+
+RawParticipant::RawParticipant(const ScratchGateway& gateway, Customer who, hsm::KeyType type)
+    : customer(std::move(who)),
+      binding(Must(Disclosure::Make(customer.iban)).text()),
+      signature_key(Must(SoftwareKey::Generate(type, hsm::KeyUsage::kSign))),
+      encryption_key(Must(SoftwareKey::Generate(
+          type == hsm::KeyType::kEd25519 ? hsm::KeyType::kP256 : type, hsm::KeyUsage::kDecrypt))),
+      signer(Must(signature_key.AsSigner())),
+      decrypter(Must(encryption_key.AsDecrypter())),
+      transport(Must(participant::OpenHttpsTransport(
+          {.url = gateway.url(), .root_pem = gateway.RootPem()}))) {
+  const auto root = Must(Certificate::ParsePem(gateway.RootPem()));
+  const auto answer = Must(transport->Get("/v1/gateway"));
+  auto jws = Must(ParseJws(answer.body, kTypGateway, KeyName::kX5c));
+  std::vector<Certificate> chain;
+  for (const std::string& der : jws.x5c) chain.push_back(Must(Certificate::Parse(der)));
+  const auto checker = Must(CertificateChecker::Create(root, {chain.at(1)}));
+  if (!checker.Check(chain[0], Role::kGatewaySignature, base::SystemClock().Now())) {
+    throw std::runtime_error("the gateway's certificate is not good");
+  }
+  const auto payload = Must(GatewayPayload::Parse(Must(VerifyJws(jws, chain[0].key())).payload()));
+  gateway_id = payload.id;
+  gateway_signature = chain[0];
+  gateway_encryption = Must(Certificate::Parse(payload.encryption.at(0).at(0)));
+}
+
+int64_t RawParticipant::Now() const { return base::ToNumericDate(base::SystemClock().Now()); }
+
+std::string RawParticipant::Sign(std::string_view typ, std::string_view payload) const {
+  return Must(SignJws(*signer, typ, {.name = KeyName::kX5c, .x5c = {signature_certificate}},
+                      payload));
+}
+
+std::string RawParticipant::Seal(std::string_view payload, const JweExtra& extra) const {
+  return Must(SealJwe(gateway_encryption->key(), gateway_encryption->fingerprint(), extra,
+                      payload));
+}
+
+std::string RawParticipant::Open(std::string_view jwe) const {
+  return Must(OpenJwe(Must(ParseJwe(jwe)), *decrypter));
+}
+
+std::string RawParticipant::Verified(std::string_view jws, std::string_view typ) const {
+  auto parsed = Must(ParseJws(jws, typ, KeyName::kX5t));
+  return Must(VerifyJws(std::move(parsed), gateway_signature->key())).payload();
+}
+
+Said RawParticipant::Post(const std::string& path, const std::string& jwe) {
+  const auto answer = Must(transport->Post(path, jwe));
+  Said said{.status = answer.status, .retry_after_s = answer.retry_after_s};
+  if (answer.content_type == participant::kProblemType) {
+    said.code = Must(Problem::Parse(answer.body)).code;
+    return said;
+  }
+  said.payload = Open(answer.body);
+  if (auto refusal = ParseSingle(said.payload, "refusal")) {
+    const auto payload = Must(RefusalPayload::Parse(Verified(*refusal, kTypRefusal)));
+    said.code = payload.code;
+    said.payment_id = payload.payment_id;
+    said.is_signed = true;
+  }
+  return said;
+}
+
+// ---- Section 4 ----
+
+RegistrationPayload RawParticipant::NewRegistration() const {
+  return {.aud = gateway_id,
+          .iat = Now(),
+          .nonce = NewNonce(),
+          .signature_jwk = signature_key.public_key().ToJwk(),
+          .encryption_jwk = encryption_key.public_key().ToJwk(),
+          .disclosure = binding,
+          .enrolment_code = customer.enrolment_code};
+}
+
+Said RawParticipant::SendRegistration(const RegistrationPayload& payload) {
+  const std::string jws = Must(SignJws(*signer, kTypRegistration, {}, payload.Print()));
+  return Post("/v1/registrations", Seal(PrintSingle("registration", jws)));
+}
+
+RawParticipant& RawParticipant::Register() {
+  const Said said = SendRegistration(NewRegistration());
+  if (said.status != 201) throw std::runtime_error("registration: " + said.code);
+  const std::string jws = Must(ParseSingle(said.payload, "registered"));
+  const auto registered = Must(RegisteredPayload::Parse(Verified(jws, kTypRegistered)));
+  id = registered.sub;
+  signature_certificate = registered.signature_certificate;
+  encryption_certificate = registered.encryption_certificate;
+  return *this;
+}
+
+// ---- Sections 5 and 6 ----
+
+RawParticipant::Challenge RawParticipant::Ask(const std::string& path, const char* nonce_name,
+                                              const std::string& body, std::string_view typ) {
+  Challenge challenge{.nonce = NewNonce()};
+  const Said said = Post(path, Seal(body, {nonce_name, challenge.nonce}));
+  if (said.status != 200) throw std::runtime_error(path + ": " + said.code);
+  const auto answer = Must(ChallengeBody::Parse(said.payload));
+  challenge.handshake = answer.handshake;
+  challenge.jws = answer.challenge;
+  const std::string payload = Verified(answer.challenge, typ);
+  challenge.gateway_nonce = typ == kTypSellerChallenge
+                                ? Must(SellerChallengePayload::Parse(payload)).r2
+                                : Must(BuyerChallengePayload::Parse(payload)).r4;
+  return challenge;
+}
+
+Sblk RawParticipant::NewSblk(std::string_view goods, std::string_view amount) {
+  const auto disclosure = Must(Disclosure::Make(customer.iban));
+  seller_disclosure = disclosure.text();
+  return {.nonce = NewNonce(),
+          .goods = std::string(goods),
+          .price = Must(base::Money::Parse(amount, customer.currency)),
+          .account_digest = disclosure.Digest(),
+          .buyer = {}};
+}
+
+RawParticipant::Challenge RawParticipant::AskSeller(const Sblk& sblk) {
+  const SellerChallengeRequestBody body{.sblk = sblk, .certificate = encryption_certificate};
+  return Ask("/v1/seller-blocks/challenge", "r1", body.Print(), kTypSellerChallenge);
+}
+
+std::string RawParticipant::Confirmation(const Sblk& sblk, const Challenge& challenge) {
+  const SellerConfirmationPayload payload{.iss = id,
+                                          .aud = gateway_id,
+                                          .r1 = challenge.nonce,
+                                          .r2 = challenge.gateway_nonce,
+                                          .sblk = sblk};
+  return Sign(kTypSellerConfirmation, payload.Print());
+}
+
+Said RawParticipant::SendConfirmation(const std::string& confirmation,
+                                      const std::string& handshake) {
+  const SellerConfirmationBody body{.confirmation = confirmation,
+                                    .seller_disclosure = seller_disclosure,
+                                    .seller_binding_disclosure = binding};
+  return Post("/v1/seller-blocks", Seal(body.Print(), {"handshake", handshake}));
+}
+
+SdJwt RawParticipant::Sell(std::string_view goods, std::string_view amount) {
+  const Sblk sblk = NewSblk(goods, amount);
+  const Challenge challenge = AskSeller(sblk);
+  const Said said = SendConfirmation(Confirmation(sblk, challenge), challenge.handshake);
+  if (said.status != 201) throw std::runtime_error("sale: " + said.code);
+  return Must(SdJwt::Parse(Must(CsblkBody::Parse(said.payload)).csblk));
+}
+
+Bblk RawParticipant::NewBblk(const SdJwt& csblk) {
+  const auto payload = Must(CsblkPayload::Parse(Verified(csblk.jws, kTypCsblk)));
+  const auto disclosure = Must(Disclosure::Make(customer.iban));
+  buyer_disclosure = disclosure.text();
+  return {.goods = payload.sblk.goods,
+          .price = payload.sblk.price,
+          .account_digest = disclosure.Digest()};
+}
+
+RawParticipant::Challenge RawParticipant::AskBuyer(const Bblk& bblk) {
+  const BuyerChallengeRequestBody body{.bblk = bblk, .certificate = encryption_certificate};
+  return Ask("/v1/payments/challenge", "r3", body.Print(), kTypBuyerChallenge);
+}
+
+std::string RawParticipant::Authorisation(const Bblk& bblk, const Challenge& challenge,
+                                          const std::string& csblk_jws,
+                                          std::optional<int64_t> iat) {
+  const PaymentAuthorisationPayload payload{.iss = id,
+                                            .aud = gateway_id,
+                                            .r3 = challenge.nonce,
+                                            .r4 = challenge.gateway_nonce,
+                                            .iat = iat.value_or(Now()),
+                                            .bblk = bblk,
+                                            .csblk = csblk_jws};
+  return Sign(kTypPaymentAuthorisation, payload.Print());
+}
+
+Said RawParticipant::SendAuthorisation(const std::string& authorisation,
+                                       const std::string& handshake,
+                                       const std::string& seller_account) {
+  const PaymentAuthorisationBody body{.authorisation = authorisation,
+                                      .buyer_disclosure = buyer_disclosure,
+                                      .buyer_binding_disclosure = binding,
+                                      .seller_disclosure = seller_account};
+  return Post("/v1/payments", Seal(body.Print(), {"handshake", handshake}));
+}
+
+Said RawParticipant::Pay(const SdJwt& csblk) {
+  const Bblk bblk = NewBblk(csblk);
+  const Challenge challenge = AskBuyer(bblk);
+  return SendAuthorisation(Authorisation(bblk, challenge, csblk.jws), challenge.handshake,
+                           csblk.disclosure);
+}
+
+PaymentResultPayload RawParticipant::ReceiptIn(const Said& said) {
+  return Must(PaymentResultPayload::Parse(
+      Verified(Must(ParseSingle(said.payload, "receipt")), kTypReceipt)));
+}
+
+// ---- Section 8 ----
+
+Said RawParticipant::SendMailbox(int64_t after, int64_t wait, std::optional<int64_t> ack) {
+  const MailboxPayload payload{.iss = id,
+                               .aud = gateway_id,
+                               .iat = Now(),
+                               .nonce = NewNonce(),
+                               .after = after,
+                               .wait = wait,
+                               .ack = ack};
+  return Post("/v1/mailbox", Seal(PrintSingle("request", Sign(kTypMailbox, payload.Print()))));
+}
+
+std::vector<Single> RawParticipant::Mailbox(int64_t after, int64_t wait) {
+  const Said said = SendMailbox(after, wait);
+  if (said.status != 200) throw std::runtime_error("mailbox: " + said.code);
+  std::vector<Single> messages;
+  for (const auto& message : Must(MailboxBody::Parse(said.payload)).messages) {
+    messages.push_back(Must(ParseSingle(Open(message.jwe))));
+  }
+  return messages;
+}
+
+}  // namespace paygate::integration

@@ -1,0 +1,216 @@
+#include "tests/integration/scratch_gateway.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <stdexcept>
+#include <thread>
+
+namespace paygate::integration {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr std::chrono::seconds kStartLimit{60}, kStopLimit{30};
+
+std::string ReadAll(const std::string& path) {
+  std::ifstream in(path);
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+pid_t Spawn(const std::vector<std::string>& command, int out, int err) {
+  const pid_t pid = fork();
+  if (pid != 0) return pid;
+  setpgid(0, 0);
+  dup2(out, STDOUT_FILENO);
+  dup2(err, STDERR_FILENO);
+  std::vector<char*> argv;
+  for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
+  argv.push_back(nullptr);
+  execvp(argv[0], argv.data());
+  _exit(127);
+}
+
+// The command lines of the processes of one process group.
+std::vector<std::pair<pid_t, std::string>> Group(pid_t group) {
+  std::vector<std::pair<pid_t, std::string>> found;
+  for (const auto& entry : fs::directory_iterator("/proc")) {
+    const pid_t pid = std::atoi(entry.path().filename().c_str());
+    if (pid > 0 && getpgid(pid) == group) {
+      std::string command = ReadAll(entry.path() / "cmdline");
+      if (!command.empty()) found.emplace_back(pid, command.substr(0, command.find('\0')));
+    }
+  }
+  return found;
+}
+
+int64_t MinorUnits(const std::string& amount) {
+  std::string digits;
+  for (char c : amount) {
+    if (c != '.') digits += c;
+  }
+  return std::stoll(digits);
+}
+
+}  // namespace
+
+std::string RunProgram(const std::vector<std::string>& command) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("pipe");
+  const pid_t pid = Spawn(command, ends[1], STDERR_FILENO);
+  close(ends[1]);
+  std::string out;
+  char chunk[4096];
+  for (ssize_t n; (n = read(ends[0], chunk, sizeof chunk)) > 0;) out.append(chunk, n);
+  close(ends[0]);
+  int status = 0;
+  waitpid(pid, &status, 0);
+  if (status != 0) throw std::runtime_error(command[0] + " failed: " + out);
+  return out;
+}
+
+bool Eventually(const std::function<bool()>& condition, std::chrono::seconds limit) {
+  const auto end = std::chrono::steady_clock::now() + limit;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return true;
+}
+
+ScratchGateway::ScratchGateway(Options options) {
+  std::string pattern = (fs::temp_directory_path() / "paygate-test-XXXXXX").string();
+  if (!mkdtemp(pattern.data())) throw std::runtime_error("mkdtemp");
+  directory_ = pattern;
+  const std::string made = directory_ + "/gateway";
+  std::vector<std::string> command{PAYGATE_SOURCE_DIR "/tools/scratch-gateway", made, "--bin",
+                                   PAYGATE_BIN_DIR, "--program",
+                                   "engine = \"" PAYGATE_BIN_DIR "/engine_with_clock\""};
+  for (const std::string& line : options.engine) command.insert(command.end(), {"--engine", line});
+  for (const std::string& line : options.token) command.insert(command.end(), {"--token", line});
+  command.insert(command.end(), options.arguments.begin(), options.arguments.end());
+  RunProgram(command);
+  directory_ = made;
+  const int64_t offset = 0;
+  std::ofstream(directory_ + "/clock-offset", std::ios::binary)
+      .write(reinterpret_cast<const char*>(&offset), sizeof offset);
+  setenv("SOFTHSM2_CONF", (directory_ + "/token/softhsm2.conf").c_str(), 1);
+  if (options.prepare) options.prepare(directory_);
+  Start();
+}
+
+ScratchGateway::~ScratchGateway() {
+  Stop();
+  fs::remove_all(fs::path(directory_).parent_path());
+}
+
+void ScratchGateway::Start() {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("pipe");
+  const int log = open((directory_ + "/log").c_str(), O_CREAT | O_APPEND | O_WRONLY | O_CLOEXEC,
+                       0600);
+  paygated_ = Spawn({PAYGATE_BIN_DIR "/paygated", "--config", directory_ + "/gateway.toml"},
+                    ends[1], log);
+  close(ends[1]);
+  close(log);
+  output_ = ends[0];
+  // "ready https://127.0.0.1:PORT"
+  std::string line;
+  const auto end = std::chrono::steady_clock::now() + kStartLimit;
+  while (line.find('\n') == line.npos) {
+    pollfd readable{.fd = output_, .events = POLLIN, .revents = 0};
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        end - std::chrono::steady_clock::now());
+    char c;
+    if (left.count() <= 0 || poll(&readable, 1, static_cast<int>(left.count())) <= 0 ||
+        read(output_, &c, 1) != 1) {
+      throw std::runtime_error("the gateway did not start: " + line + Log());
+    }
+    line += c;
+  }
+  url_ = line.substr(line.find("http"), line.find('\n') - line.find("http"));
+}
+
+void ScratchGateway::Stop() {
+  if (paygated_ == 0) return;
+  kill(paygated_, SIGTERM);
+  const bool ended = Eventually([&] { return waitpid(paygated_, nullptr, WNOHANG) == paygated_; },
+                                kStopLimit);
+  if (!ended) kill(-paygated_, SIGKILL);
+  if (!ended) waitpid(paygated_, nullptr, 0);
+  close(output_);
+  if (!ended) std::fprintf(stderr, "paygated did not stop in time\n%s", Log().c_str());
+  paygated_ = 0;
+}
+
+void ScratchGateway::TurnClock(std::chrono::seconds by) {
+  const int fd = open((directory_ + "/clock-offset").c_str(), O_RDWR | O_CLOEXEC);
+  void* page = mmap(nullptr, sizeof(int64_t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  close(fd);
+  *static_cast<std::atomic<int64_t>*>(page) += by.count();
+  munmap(page, sizeof(int64_t));
+}
+
+pid_t ScratchGateway::PidOf(const std::string& program) const {
+  for (const auto& [pid, command] : Group(paygated_)) {
+    if (fs::path(command).filename() == program) return pid;
+  }
+  return 0;
+}
+
+void ScratchGateway::Kill(const std::string& program, int signal) {
+  const pid_t pid = PidOf(program);
+  if (pid == 0) throw std::runtime_error("no process " + program);
+  kill(pid, signal);
+}
+
+std::string ScratchGateway::RootPem() const { return ReadAll(directory_ + "/pki/root.pem"); }
+std::string ScratchGateway::Log() const { return ReadAll(directory_ + "/log"); }
+
+std::vector<Customer> ScratchGateway::Customers() const {
+  const auto list = nlohmann::json::parse(
+      RunProgram({PAYGATE_BIN_DIR "/paygate-embedded-bank", "--config",
+                  directory_ + "/bank/bank.toml", "accounts", "--json"}));
+  std::vector<Customer> customers;
+  for (const auto& each : list) {
+    customers.push_back({.name = each["name"],
+                         .iban = each["iban"],
+                         .currency = each["currency"],
+                         .enrolment_code = each["enrolment_code"],
+                         .balance = MinorUnits(each["balance"].get<std::string>()),
+                         .enrolled = each["enrolled"]});
+  }
+  return customers;
+}
+
+int64_t ScratchGateway::BalanceOf(const std::string& iban) const {
+  for (const Customer& customer : Customers()) {
+    if (customer.iban == iban) return customer.balance;
+  }
+  throw std::runtime_error("no such customer");
+}
+
+int64_t ScratchGateway::TotalMoney() const {
+  int64_t total = 0;
+  for (const Customer& customer : Customers()) total += customer.balance;
+  return total;
+}
+
+bool ScratchGateway::LedgerIsRight() const {
+  RunProgram({PAYGATE_BIN_DIR "/paygate-embedded-bank", "--config", directory_ + "/bank/bank.toml",
+              "check"});
+  return true;  // RunProgram throws otherwise
+}
+
+}  // namespace paygate::integration

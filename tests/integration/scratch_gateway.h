@@ -1,0 +1,65 @@
+// A whole gateway of a test's own: real token, real store, real bank, four kinds of process, HTTPS
+// on a port of its own, in a directory that is gone afterwards. Made by tools/scratch-gateway.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace paygate::integration {
+
+struct Customer {
+  std::string name, iban, currency, enrolment_code;
+  int64_t balance = 0;  // minor units
+  bool enrolled = false;
+};
+
+class ScratchGateway {
+ public:
+  struct Options {
+    std::vector<std::string> engine;   // further lines of [engine]
+    std::vector<std::string> token;    // further lines of [token]
+    std::vector<std::string> arguments;  // of tools/scratch-gateway
+    // Changes the made directory before anything starts: accounts, configuration.
+    std::function<void(const std::string& directory)> prepare;
+  };
+
+  ScratchGateway() : ScratchGateway(Options()) {}
+  explicit ScratchGateway(Options options);  // throws std::runtime_error: a test's set-up failed
+  ~ScratchGateway();
+  ScratchGateway(const ScratchGateway&) = delete;
+
+  void Start();
+  void Stop();                                   // SIGTERM; every process must end
+  void TurnClock(std::chrono::seconds by);       // the engine's, from the next look on
+  pid_t PidOf(const std::string& program) const; // one of the gateway's processes; 0 if none
+  void Kill(const std::string& program, int signal);
+
+  const std::string& directory() const { return directory_; }
+  const std::string& url() const { return url_; }
+  std::string RootPem() const;
+  std::string Log() const;  // everything that the processes printed
+
+  std::vector<Customer> Customers() const;
+  int64_t BalanceOf(const std::string& iban) const;
+  int64_t TotalMoney() const;
+  // paygate-embedded-bank check: conservation, no transfer applied twice.
+  bool LedgerIsRight() const;
+
+ private:
+  std::string directory_, url_;
+  pid_t paygated_ = 0;
+  int output_ = -1;
+};
+
+// Runs a program and returns its standard output; throws if it fails.
+std::string RunProgram(const std::vector<std::string>& command);
+// True once `condition` is; false after `limit`. Polls: for what gives no other sign.
+bool Eventually(const std::function<bool()>& condition,
+                std::chrono::seconds limit = std::chrono::seconds(30));
+
+}  // namespace paygate::integration
