@@ -120,6 +120,7 @@ void ServeUntilSignal(int signal_fd, Engine& engine) {
 
 Status RunEngine(const std::string& config_path, const base::Clock& clock) {
   const int signal_fd = BlockStopSignals();
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is a failed write, not a death
   ASSIGN_OR_RETURN(const Config config, LoadConfig(config_path));
   ASSIGN_OR_RETURN(auto level, base::ParseLogLevel(config.log_level));
   base::InitLog("paygate-engine", level);

@@ -1,6 +1,8 @@
 #include "gateway/engine/engine.h"
 
 #include <algorithm>
+#include <iterator>
+#include <optional>
 
 #include "base/log.h"
 
@@ -12,7 +14,21 @@ using base::ErrorCode;
 constexpr std::chrono::days kMailboxRetention{90};  // after acknowledgement (protocol.md section 8)
 constexpr size_t kPurgedAtOnce = 1000;
 constexpr std::chrono::minutes kHousekeepingInterval{10};
+constexpr std::string_view kGatewayDocument = "/v1/gateway";
 constexpr std::string_view kCertificates = "/v1/certificates/";
+constexpr std::string_view kPostPaths[] = {
+    "/v1/registrations",       "/v1/revocations",          "/v1/seller-blocks/challenge",
+    "/v1/seller-blocks",       "/v1/seller-blocks/cancel", "/v1/payments/challenge",
+    "/v1/payments",            "/v1/mailbox"};
+
+// Answers for what is no message at all; nullopt: go on.
+std::optional<base::Error> CheckRoute(const Request& request) {
+  const bool read = request.path == kGatewayDocument || request.path.starts_with(kCertificates);
+  const bool post = std::ranges::find(kPostPaths, request.path) != std::end(kPostPaths);
+  if (!read && !post) return base::Error{ErrorCode::kNotFound, "no such path"};
+  if (request.method == (read ? Method::kGet : Method::kPost)) return std::nullopt;
+  return base::Error{ErrorCode::kMethodNotAllowed, "another method belongs to this path"};
+}
 
 Limits LimitsOf(const Config::Engine& config) {
   return {.handshake_lifetime = config.handshake_lifetime_s,
@@ -73,19 +89,14 @@ void Engine::Handle(Request request, Reply reply) {
   if (!store_.Healthy()) {
     return reply.Problem({ErrorCode::kStoreUnavailable, "a write failed; restart the engine"});
   }
+  if (auto wrong = CheckRoute(request)) return reply.Problem(*wrong);
   if (request.method == Method::kPost) return Post(std::move(request), std::move(reply));
-  if (request.method != Method::kGet) {
-    return reply.Problem({ErrorCode::kMethodNotAllowed, "neither GET nor POST"});
-  }
-  if (request.path == "/v1/gateway") {
+  if (request.path == kGatewayDocument) {
     return RunStranger(request.source, std::move(reply),
                        [this](Reply r) { documents_.Gateway(std::move(r)); });
   }
-  if (request.path.starts_with(kCertificates)) {
-    return documents_.CertificateChain(std::string_view(request.path).substr(kCertificates.size()),
-                                       std::move(reply));
-  }
-  reply.Problem({ErrorCode::kNotFound, "no such path"});
+  documents_.CertificateChain(std::string_view(request.path).substr(kCertificates.size()),
+                              std::move(reply));
 }
 
 void Engine::Post(Request request, Reply reply) {
@@ -113,8 +124,7 @@ void Engine::Post(Request request, Reply reply) {
   }
   if (path == "/v1/registrations") return run(registration_, &Registration::Register);
   if (path == "/v1/revocations") return run(revocation_, &Revocation::Revoke);
-  if (path == "/v1/mailbox") return run(mailbox_, &Mailbox::Read);
-  reply.Problem({ErrorCode::kNotFound, "no such path"});
+  run(mailbox_, &Mailbox::Read);
 }
 
 // Message 3 of either phase: the handshake decides the lane, before any private-key operation.

@@ -3,8 +3,9 @@
 #include <gmock/gmock.h>
 #include <openssl/bn.h>
 #include <openssl/ec.h>
+#include <openssl/obj_mac.h>
 
-#include <fstream>
+#include <filesystem>
 
 #include "base/encoding.h"
 #include "protocol/certificate.h"
@@ -178,8 +179,14 @@ TEST_F(Attack, AParticipantPosesAsTheGatewayOrAsAnIssuer) {
   EXPECT_EQ(PayWith(*buyer, buyer->NewBblk(real), lied, real.disclosure).code,
             "signature-invalid");
 
-  // Mallory as an issuer: a certificate for a key of Mallory's over the buyer's ID.
+  // Mallory as an issuer, under the issuing CA's own name: a certificate over the buyer's ID.
   const auto victim = Must(Certificate::Parse(buyer->signature_certificate));
+  const auto issuer = Must(BuildCertificate({.role = Role::kRoot,
+                                             .subject_cn = "Paygate issuing CA " + buyer->gateway_id,
+                                             .subject_key = mallory->signature_key.public_key(),
+                                             .not_before = victim.not_before(),
+                                             .not_after = victim.not_after()},
+                                            nullptr, *mallory->signer));
   const auto fresh = Must(SoftwareKey::Generate(hsm::KeyType::kP256, hsm::KeyUsage::kSign));
   const auto minted = Must(BuildCertificate({.role = Role::kParticipantSignature,
                                              .subject_cn = buyer->id,
@@ -187,7 +194,7 @@ TEST_F(Attack, AParticipantPosesAsTheGatewayOrAsAnIssuer) {
                                              .not_before = victim.not_before(),
                                              .not_after = victim.not_after(),
                                              .account_binding = victim.account_binding()},
-                                            &own, *mallory->signer));
+                                            &issuer, *mallory->signer));
   const std::string kept = buyer->signature_certificate;
   auto signer = Must(fresh.AsSigner());
   buyer->signature_certificate = minted.der();

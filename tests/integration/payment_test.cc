@@ -2,6 +2,7 @@
 // when processes die under it.
 #include <gmock/gmock.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <filesystem>
@@ -128,6 +129,29 @@ TEST_F(Payment, SurvivesRestartsOfTheWholeGateway) {
   RawParticipant again(gateway, buyer->customer);  // a new connection: the port may have changed
   buyer->transport = std::move(again.transport);
   EXPECT_EQ(buyer->Pay(csblk).status, 201);
+}
+
+TEST_F(Payment, IsRefusedAfterAFailedWriteUntilTheEngineIsRestarted) {
+  const auto csblk = seller->Sell("A book", "20.00");
+  // From now on no file of the engine's may grow: the next durable write fails.
+  const rlimit none{.rlim_cur = 1, .rlim_max = 1};
+  ASSERT_EQ(prlimit(gateway.PidOf("engine_with_clock"), RLIMIT_FSIZE, &none, nullptr), 0);
+  Said said = buyer->Pay(csblk);
+  EXPECT_EQ(said.status, 503);
+  EXPECT_EQ(said.code, "store-unavailable");
+  EXPECT_GT(said.retry_after_s, 0);
+  EXPECT_EQ(Must(buyer->transport->Get("/v1/gateway")).status, 503) << "nothing is promised now";
+  EXPECT_EQ(gateway.BalanceOf(seller->customer.iban), seller->customer.balance);
+
+  gateway.Kill("engine_with_clock", SIGTERM);
+  ASSERT_TRUE(Eventually([&] {
+    try {
+      return buyer->Pay(csblk).status == 201;
+    } catch (const std::runtime_error&) {
+      return false;
+    }
+  }));
+  EXPECT_EQ(gateway.BalanceOf(seller->customer.iban), seller->customer.balance + 2000);
 }
 
 TEST_F(Payment, LeavesNoAccountNumberOrCodeOnTheGatewaysDiskOrInItsLog) {

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "participant/transport.h"
+#include "protocol/certificate.h"
 #include "protocol/jwe.h"
 #include "protocol/messages.h"
 #include "protocol/software_key.h"

@@ -42,15 +42,20 @@ pid_t Spawn(const std::vector<std::string>& command, int out, int err) {
   _exit(127);
 }
 
-// The command lines of the processes of one process group.
-std::vector<std::pair<pid_t, std::string>> Group(pid_t group) {
+pid_t ParentOf(const fs::path& proc) {
+  const std::string stat = ReadAll(proc / "stat");  // pid (command) state ppid …
+  const size_t end = stat.rfind(')');
+  return end == stat.npos ? 0 : std::atoi(stat.c_str() + end + 4);
+}
+
+// The programs of a process's children.
+std::vector<std::pair<pid_t, std::string>> Children(pid_t parent) {
   std::vector<std::pair<pid_t, std::string>> found;
   for (const auto& entry : fs::directory_iterator("/proc")) {
     const pid_t pid = std::atoi(entry.path().filename().c_str());
-    if (pid > 0 && getpgid(pid) == group) {
-      std::string command = ReadAll(entry.path() / "cmdline");
-      if (!command.empty()) found.emplace_back(pid, command.substr(0, command.find('\0')));
-    }
+    if (pid <= 0 || ParentOf(entry.path()) != parent) continue;
+    const std::string command = ReadAll(entry.path() / "cmdline");
+    if (!command.empty()) found.emplace_back(pid, command.substr(0, command.find('\0')));
   }
   return found;
 }
@@ -163,7 +168,7 @@ void ScratchGateway::TurnClock(std::chrono::seconds by) {
 }
 
 pid_t ScratchGateway::PidOf(const std::string& program) const {
-  for (const auto& [pid, command] : Group(paygated_)) {
+  for (const auto& [pid, command] : Children(paygated_)) {
     if (fs::path(command).filename() == program) return pid;
   }
   return 0;
