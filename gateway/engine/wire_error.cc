@@ -56,6 +56,7 @@ constexpr std::array kTable = {
         {503, "bank-unavailable", "The bank is not available", kLater, false}},
     Row{ErrorCode::kStoreUnavailable,
         {503, "store-unavailable", "The store is not available", kLater, false}},
+    Row{ErrorCode::kIo, {503, "store-unavailable", "The store is not available", kLater, false}},
 };
 
 }  // namespace
