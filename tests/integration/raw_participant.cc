@@ -9,6 +9,12 @@ namespace paygate::integration {
 using namespace protocol;  // NOLINT: a test that speaks nothing else
 
 RawParticipant::RawParticipant(const ScratchGateway& gateway, Customer who, hsm::KeyType type)
+    : RawParticipant(Must(participant::OpenHttpsTransport(
+                         {.url = gateway.url(), .root_pem = gateway.RootPem()})),
+                     gateway.RootPem(), std::move(who), type) {}
+
+RawParticipant::RawParticipant(std::unique_ptr<participant::Transport> way,
+                               const std::string& root_pem, Customer who, hsm::KeyType type)
     : customer(std::move(who)),
       binding(Must(Disclosure::Make(customer.iban)).text()),
       signature_key(Must(SoftwareKey::Generate(type, hsm::KeyUsage::kSign))),
@@ -16,9 +22,8 @@ RawParticipant::RawParticipant(const ScratchGateway& gateway, Customer who, hsm:
           type == hsm::KeyType::kEd25519 ? hsm::KeyType::kP256 : type, hsm::KeyUsage::kDecrypt))),
       signer(Must(signature_key.AsSigner())),
       decrypter(Must(encryption_key.AsDecrypter())),
-      transport(Must(participant::OpenHttpsTransport(
-          {.url = gateway.url(), .root_pem = gateway.RootPem()}))) {
-  const auto root = Must(Certificate::ParsePem(gateway.RootPem()));
+      transport(std::move(way)) {
+  const auto root = Must(Certificate::ParsePem(root_pem));
   const auto answer = Must(transport->Get("/v1/gateway"));
   auto jws = Must(ParseJws(answer.body, kTypGateway, KeyName::kX5c));
   std::vector<Certificate> chain;

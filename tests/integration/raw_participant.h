@@ -37,6 +37,8 @@ class RawParticipant {
  public:
   RawParticipant(const ScratchGateway& gateway, Customer customer,
                  hsm::KeyType type = hsm::KeyType::kP256);
+  RawParticipant(std::unique_ptr<participant::Transport> transport, const std::string& root_pem,
+                 Customer customer, hsm::KeyType type = hsm::KeyType::kP256);
 
   // ---- Section 4 ----
   protocol::RegistrationPayload NewRegistration() const;

@@ -1,0 +1,85 @@
+// A bank that does what a test tells it: every call is kept, and answered when the test says so,
+// never, late, twice over or wrongly. Thread-safe.
+#pragma once
+
+#include <deque>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bank/bank.h"
+#include "base/mutex.h"
+
+namespace paygate::bank {
+
+class ScriptedBank final : public Bank {
+ public:
+  enum class Call : uint8_t { kSubmit, kStatus };
+
+  base::Result<Capabilities> GetCapabilities() override {
+    return Capabilities{.notfound_is_final = notfound_is_final, .enrolment = true};
+  }
+  bool Healthy() const override { return true; }
+  base::Result<std::string> Prepare(const Transfer& transfer) override {
+    if (away) return base::Fail(base::ErrorCode::kBankUnavailable, "no host");
+    return "prepared " + transfer.payment_id;
+  }
+  void Submit(std::string_view prepared, AnswerCallback done) override {
+    Keep(Call::kSubmit, prepared, std::move(done));
+  }
+  void Status(std::string_view prepared, AnswerCallback done) override {
+    Keep(Call::kStatus, prepared, std::move(done));
+  }
+  void VerifyAccount(std::string_view, std::string_view, VerificationCallback done) override {
+    done(verification);
+  }
+  void VerifyEnrolment(std::string_view, std::string_view, std::string_view, std::string_view,
+                       VerificationCallback done) override {
+    done(verification);
+  }
+
+  // Answers the oldest call that waits. False if none does.
+  bool Answer(Outcome outcome, std::string reason = {}) {
+    AnswerCallback done;
+    {
+      base::MutexLock lock(mutex_);
+      if (waiting_.empty()) return false;
+      done = std::move(waiting_.front());
+      waiting_.pop_front();
+    }
+    done({.outcome = outcome,
+          .reason = std::move(reason),
+          .bank_reference = outcome == Outcome::kCompleted ? "REF1" : ""});
+    return true;
+  }
+  // The engine that asked is gone: nobody is there to be answered.
+  void Forget() {
+    base::MutexLock lock(mutex_);
+    waiting_.clear();
+  }
+  size_t waiting() const {
+    base::MutexLock lock(mutex_);
+    return waiting_.size();
+  }
+  std::vector<std::pair<Call, std::string>> calls() const {
+    base::MutexLock lock(mutex_);
+    return calls_;
+  }
+
+  bool notfound_is_final = true;
+  bool away = false;
+  Verification verification{.verdict = Verdict::kVerified};
+
+ private:
+  void Keep(Call call, std::string_view prepared, AnswerCallback done) {
+    base::MutexLock lock(mutex_);
+    calls_.emplace_back(call, prepared);
+    waiting_.push_back(std::move(done));
+  }
+
+  mutable base::Mutex mutex_;
+  std::vector<std::pair<Call, std::string>> calls_ GUARDED_BY(mutex_);
+  std::deque<AnswerCallback> waiting_ GUARDED_BY(mutex_);
+};
+
+}  // namespace paygate::bank
