@@ -1,6 +1,6 @@
 // journal/<digest>.json:
-//   {"version":1,"kind":"registration"|"sale"|"payment","digest","subject","expires","clock_offset",
-//    "handshake","body","jwe"}
+//   {"version":1,"kind":"registration"|"sale"|"payment","digest","subject","expires",
+//    "clock_offset","handshake","body","jwe"}
 // `body` holds disclosures, and in a registration the enrolment code: the file goes when the
 // message is answered.
 #include "participant/journal.h"

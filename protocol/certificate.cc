@@ -6,8 +6,8 @@
 
 #include "base/crypto.h"
 #include "base/encoding.h"
-#include "protocol/certificate_profile.h"
-#include "protocol/openssl.h"
+#include "protocol/internal/certificate_profile.h"
+#include "protocol/internal/openssl.h"
 
 // Grammar: RFC 5280 section 4.1, DER. The subject is one CN or nothing that we read; extensions
 // that we read: basicConstraints, keyUsage, extKeyUsage, accountBinding. Others are ignored unless

@@ -57,7 +57,8 @@ class Certificate {
 class CertificateChecker {
  public:
   // kCertificateInvalid unless `root` is a self-signed CA and each issuing CA is signed by it.
-  static base::Result<CertificateChecker> Create(Certificate root, std::vector<Certificate> issuing);
+  static base::Result<CertificateChecker> Create(Certificate root,
+                                                 std::vector<Certificate> issuing);
 
   // Path, validity at `now`, and the whole profile of `role`. kCertificateInvalid with a reason.
   base::Status Check(const Certificate& leaf, Role role, base::UnixTime now) const;
@@ -84,7 +85,8 @@ struct CertificateTemplate {
   std::string account_binding;   // raw 32 bytes: participants
   std::string crl_url, ocsp_url; // participants and gateway certificates; empty: none
   std::vector<std::string> dns_names, ip_addresses;  // kTlsServer
-  // keyUsage of an encryption certificate follows the key: keyAgreement (EC), keyEncipherment (RSA).
+  // The keyUsage of an encryption certificate follows its key: keyAgreement (EC) or
+  // keyEncipherment (RSA).
 };
 
 // `issuer` nullptr: self-signed root (then `issuer_key` must be the subject's key).

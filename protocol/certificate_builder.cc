@@ -2,9 +2,9 @@
 
 #include "base/crypto.h"
 #include "protocol/certificate.h"
-#include "protocol/certificate_profile.h"
-#include "protocol/der.h"
-#include "protocol/openssl.h"
+#include "protocol/internal/certificate_profile.h"
+#include "protocol/internal/der.h"
+#include "protocol/internal/openssl.h"
 #include "protocol/values.h"
 
 // Grammar (RFC 5280 section 4.1; DER):

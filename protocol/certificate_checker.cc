@@ -1,9 +1,9 @@
 #include <openssl/err.h>
 
 #include "protocol/certificate.h"
-#include "protocol/certificate_profile.h"
+#include "protocol/internal/certificate_profile.h"
+#include "protocol/internal/openssl.h"
 #include "protocol/jws.h"
-#include "protocol/openssl.h"
 #include "protocol/values.h"
 
 // Own, explicit checks: a path has exactly three certificates (root, issuing CA, leaf), and each

@@ -1,6 +1,6 @@
-#include "protocol/certificate_profile.h"
+#include "protocol/internal/certificate_profile.h"
 
-#include "protocol/der.h"
+#include "protocol/internal/der.h"
 
 namespace paygate::protocol {
 

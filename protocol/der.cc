@@ -1,8 +1,8 @@
-#include "protocol/der.h"
+#include "protocol/internal/der.h"
 
 #include <cstdio>
 
-#include "protocol/openssl.h"
+#include "protocol/internal/openssl.h"
 
 namespace paygate::protocol::der {
 

@@ -1,6 +1,6 @@
-// Strict JSON for what strangers send (protocol.md, section 1, rule 2): UTF-8, no duplicate, unknown
-// or missing member, no fraction or exponent, integers within int64, no U+0000, nesting at most 8,
-// nothing after the value; and printing with members in the order given and no white space.
+// Strict JSON for what strangers send (protocol.md, section 1, rule 2): UTF-8, no duplicate,
+// unknown or missing member, no fraction or exponent, integers within int64, no U+0000, nesting at
+// most 8, nothing after the value; and printing with members in the order given and no white space.
 //
 //   ASSIGN_OR_RETURN(JsonObject o, JsonObject::Parse(text));   // a struct's one Parse function
 //   m.iss = o.TakeString("iss"); …; RETURN_IF_ERROR(o.Finish());

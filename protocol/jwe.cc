@@ -7,10 +7,10 @@
 #include "base/crypto.h"
 #include "base/encoding.h"
 #include "hsm/concat_kdf.h"
-#include "protocol/compact.h"
+#include "protocol/internal/compact.h"
+#include "protocol/internal/jwe_header.h"
+#include "protocol/internal/openssl.h"
 #include "protocol/json.h"
-#include "protocol/jwe_header.h"
-#include "protocol/openssl.h"
 #include "protocol/values.h"
 
 // Grammar (RFC 7516 section 7.1):

@@ -2,7 +2,7 @@
 
 #include "base/crypto.h"
 #include "base/encoding.h"
-#include "protocol/compact.h"
+#include "protocol/internal/compact.h"
 #include "protocol/json.h"
 #include "protocol/values.h"
 

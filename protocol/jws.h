@@ -3,8 +3,8 @@
 //
 // A receiver names the one `typ` it accepts and how the key must be named. ParseJws checks the form
 // and the header (members exactly `alg typ` and, as named, `x5c` or `x5t#S256`; strict JSON; strict
-// base64url) but no signature: what it returns is called unverified. Only Verify makes a VerifiedJws.
-// Pure; thread-safe.
+// base64url) but no signature: what it returns is called unverified. Only Verify makes a
+// VerifiedJws. Pure; thread-safe.
 #pragma once
 
 #include <string>

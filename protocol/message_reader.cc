@@ -1,4 +1,4 @@
-#include "protocol/message_reader.h"
+#include "protocol/internal/message_reader.h"
 
 #include <algorithm>
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "protocol/message_reader.h"
+#include "protocol/internal/message_reader.h"
 
 namespace paygate::protocol {
 namespace {

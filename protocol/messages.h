@@ -1,9 +1,9 @@
 // The messages of protocol.md as structs: one Parse and one Print each, strict as rule 2 says.
 //
 // Names: XPayload is the JWS payload of `typ` kTypX; XBody is the JSON inside a JWE. A JWS inside a
-// body is carried as its compact string. Parse checks the form of every value (nonces, IDs, digests,
-// prices, goods), never signatures, times or anything that needs a key. All errors are kMalformed,
-// but kUnsupportedCurrency for a price in one that nobody knows. Pure; thread-safe.
+// body is carried as its compact string. Parse checks the form of every value (nonces, IDs,
+// digests, prices, goods), never signatures, times or anything that needs a key. All errors are
+// kMalformed, but kUnsupportedCurrency for a price in one that nobody knows. Pure; thread-safe.
 #pragma once
 
 #include <optional>

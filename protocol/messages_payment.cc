@@ -1,6 +1,6 @@
 // protocol.md section 6: payment (paper 6.2.4).
 #include "base/encoding.h"
-#include "protocol/message_reader.h"
+#include "protocol/internal/message_reader.h"
 #include "protocol/messages.h"
 
 namespace paygate::protocol {

@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "base/encoding.h"
-#include "protocol/message_reader.h"
+#include "protocol/internal/message_reader.h"
 #include "protocol/messages.h"
 
 namespace paygate::protocol {

@@ -1,6 +1,6 @@
 // protocol.md section 5: seller block certification (paper 6.2.3).
 #include "base/encoding.h"
-#include "protocol/message_reader.h"
+#include "protocol/internal/message_reader.h"
 #include "protocol/messages.h"
 
 namespace paygate::protocol {

@@ -6,8 +6,8 @@
 #include <sodium.h>
 
 #include "base/encoding.h"
+#include "protocol/internal/openssl.h"
 #include "protocol/json.h"
-#include "protocol/openssl.h"
 
 // Grammar. A JWK is one JSON object:
 //   {"crv":"P-256","kty":"EC","x":b64u(32),"y":b64u(32)}

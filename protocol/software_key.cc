@@ -5,7 +5,7 @@
 #include <openssl/rsa.h>
 
 #include "hsm/concat_kdf.h"
-#include "protocol/openssl.h"
+#include "protocol/internal/openssl.h"
 
 namespace paygate::protocol {
 namespace {

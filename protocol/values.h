@@ -1,6 +1,6 @@
-// The values of protocol.md section 2: identifiers, nonces, prices, goods, accounts, disclosures and
-// the seller and buyer blocks (SBLK, BBLK). Parse accepts exactly what the page allows; Print gives
-// its JSON. Pure; thread-safe.
+// The values of protocol.md section 2: identifiers, nonces, prices, goods, accounts, disclosures
+// and the seller and buyer blocks (SBLK, BBLK). Parse accepts exactly what the page allows; Print
+// gives its JSON. Pure; thread-safe.
 #pragma once
 
 #include <optional>

@@ -1,7 +1,8 @@
 // What must never be lost. Every method that changes something is durable when it returns (one
 // atomic batch, fsynced) and has changed nothing when it fails. After a failed write or fsync the
-// store refuses every further write with kStoreUnavailable until restart: what the disk holds is then
-// unknown (see PostgreSQL's fsync story of 2018). Methods are thread-safe and block on the disk.
+// store refuses every further write with kStoreUnavailable until restart: what the disk holds is
+// then unknown (see PostgreSQL's fsync story of 2018). Methods are thread-safe; they block on the
+// disk.
 //
 // No account number is ever in a key or value here: accounts travel as digests, and the bytes for
 // the bank are sealed before they come in. The on-disk grammar is at the top of

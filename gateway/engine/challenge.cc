@@ -40,7 +40,8 @@ void Challenge::Answer(Phase phase, const Certificate& recipient, std::string_vi
   SignedMessages::Answer(recipient, 200, body.Print(), reply);
 }
 
-// Paper 6.2.3: 1. S → PG: R1 || e_PG(SBLK || Cert_PS);  2. PG → S: e_PS(R2 || s_PG(R2 R1 ID_S SBLK))
+// Paper 6.2.3: 1. S → PG: R1 || e_PG(SBLK || Cert_PS)
+//              2. PG → S: e_PS(R2 || s_PG(R2 R1 ID_S SBLK))
 void Challenge::SellerBlock(std::string_view jwe, Reply reply) {
   auto opened = Open(jwe, "r1");
   if (!opened) return reply.Problem(opened.error());
@@ -68,7 +69,8 @@ void Challenge::SellerBlock(std::string_view jwe, Reply reply) {
          std::move(handshake), reply);
 }
 
-// Paper 6.2.4: 1. B → PG: R3 || e_PG(BBLK || Cert_PB);  2. PG → B: e_PB(R4 || s_PG(R4 R3 ID_B BBLK))
+// Paper 6.2.4: 1. B → PG: R3 || e_PG(BBLK || Cert_PB)
+//              2. PG → B: e_PB(R4 || s_PG(R4 R3 ID_B BBLK))
 void Challenge::Payment(std::string_view jwe, Reply reply) {
   auto opened = Open(jwe, "r3");
   if (!opened) return reply.Problem(opened.error());

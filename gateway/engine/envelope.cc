@@ -9,7 +9,8 @@ Result<protocol::ParsedJwe> Envelope::Parse(std::string_view compact,
                                             std::string_view extra) const {
   ASSIGN_OR_RETURN(protocol::ParsedJwe jwe, protocol::ParseJwe(compact));
   if (jwe.extra.name != extra) {
-    return base::Fail(ErrorCode::kMalformed, "header lacks the member of this step, or has another");
+    return base::Fail(ErrorCode::kMalformed,
+                      "header lacks the member of this step, or has another");
   }
   // An unknown x5t#S256 says no more than any other bad ciphertext: the client refetches the
   // gateway's certificates after decryption-failed (protocol.md rule 7).

@@ -148,7 +148,8 @@ void Registration::Refuse(const Applicant& applicant, const base::Error& error,
 // To the key that is being certified: only its holder learns what was decided.
 void Registration::Answer(const Applicant& applicant, uint32_t status, std::string_view member,
                           std::string_view jws, Reply& reply) {
-  auto jwe = protocol::SealJwe(applicant.encryption_key, "", {}, protocol::PrintSingle(member, jws));
+  auto jwe =
+      protocol::SealJwe(applicant.encryption_key, "", {}, protocol::PrintSingle(member, jws));
   if (!jwe) return reply.Problem(jwe.error());
   reply.Jose(status, std::move(*jwe));
 }

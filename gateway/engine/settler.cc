@@ -173,7 +173,8 @@ std::optional<FinalOutcome> Settler::Decide(const Intent& intent, Open& open,
   return std::nullopt;
 }
 
-// From here on nobody is told `pending` any more, so whether the mailbox must hear of it is settled.
+// From here on nobody is told `pending` any more, so whether the mailbox must hear of
+// it is settled.
 bool Settler::StartSettling(const std::string& payment_id) {
   base::MutexLock lock(mutex_);
   auto found = open_.find(payment_id);
@@ -217,9 +218,10 @@ void Settler::Settle(const Intent& intent, const FinalOutcome& outcome) {
 base::Status Settler::SignAndStore(const Settlement& settlement, bool tell_mailbox) {
   const storage::IntentRecord& intent = settlement.intent().record();
   ASSIGN_OR_RETURN(ResultPayloads results, FinalResults(envelope_.keys().id, settlement));
-  ASSIGN_OR_RETURN(auto jws, envelope_.SignAll(
-                                 {{protocol::kTypReceipt, results.receipt.Print()},
-                                  {protocol::kTypPaymentConfirmation, results.confirmation.Print()}}));
+  ASSIGN_OR_RETURN(
+      auto jws,
+      envelope_.SignAll({{protocol::kTypReceipt, results.receipt.Print()},
+                         {protocol::kTypPaymentConfirmation, results.confirmation.Print()}}));
   ASSIGN_OR_RETURN(auto seller, participants_.NewestEncryptionCertificate(intent.seller_id));
   ASSIGN_OR_RETURN(std::string to_seller,
                    Envelope::Seal(seller, protocol::PrintSingle("confirmation", jws[1])));

@@ -1,6 +1,6 @@
-// From a durable intent to its end: asks the bank, believes only the bank, signs both results, makes
-// them durable, wakes who waits. Every open intent is in one table here, whether it is a minute old
-// or was found at start-up: recovery is the same path.
+// From a durable intent to its end: asks the bank, believes only the bank, signs both results,
+// makes them durable, wakes who waits. Every open intent is in one table here, whether it is a
+// minute old or was found at start-up: recovery is the same path.
 //
 //   kSubmit ──submit──▶ completed | rejected ─────────────▶ settled
 //      ▲  ▲               │ pending, unknown

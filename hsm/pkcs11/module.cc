@@ -85,7 +85,7 @@ base::Result<std::unique_ptr<Module>> Module::Load(const std::string& path) {
   base::MutexLock lock(loaded_mutex);
   Loaded& loaded = (*loaded_modules)[path];
   if (loaded.users == 0) {
-    // p11-kit initialises with CKF_OS_LOCKING_OK. Unmanaged: the module's own functions, no wrapper.
+    // p11-kit initialises with CKF_OS_LOCKING_OK. Unmanaged: the module's own functions.
     loaded.functions = p11_kit_module_load(path.c_str(), P11_KIT_MODULE_UNMANAGED);
     if (loaded.functions == nullptr) {
       const char* why = p11_kit_message();

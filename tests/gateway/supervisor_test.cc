@@ -44,8 +44,8 @@ class Supervised : public ::testing::Test {
     return {name,
             "/bin/sh",
             {"-c", "trap 'echo stop " + name + " >> " + log + "; " + on_term + "' TERM; " + first +
-                       "; echo start " + name + " >> " + log + "; echo $$ > " + pid + ".new; mv " + pid + ".new " + pid +
-                       "; while :; do sleep 0.05; done"},
+                       "; echo start " + name + " >> " + log + "; echo $$ > " + pid + ".new; mv " +
+                       pid + ".new " + pid + "; while :; do sleep 0.05; done"},
             {"PATH=/usr/bin:/bin"},
             [pid] { return std::filesystem::exists(pid); }};
   }

@@ -164,7 +164,7 @@ TEST_F(Malformed, ABodyOver64KiBIsRefusedAndOneUnderItIsRead) {
 
 TEST_F(Malformed, AChangedBitAnywhereInAJweIsOneAndTheSameError) {
   const std::string jwe = buyer->Seal("{\"request\":\"a.b.c\"}");
-  // One place in the encrypted key's successors: iv, ciphertext, tag. (The header is checked first.)
+  // One place in the encrypted key's successors: iv, ciphertext, tag (the header is checked first).
   size_t dot = jwe.find('.');
   for (int part = 0; part < 3; ++part) {
     dot = jwe.find('.', dot + 1);

@@ -20,10 +20,10 @@
 #include <sstream>
 
 #include "base/encoding.h"
+#include "protocol/internal/jwe_header.h"
+#include "protocol/internal/openssl.h"
 #include "protocol/json.h"
-#include "protocol/jwe_header.h"
 #include "protocol/jws.h"
-#include "protocol/openssl.h"
 #include "tests/protocol/test_pki.h"
 
 namespace paygate::protocol {

@@ -1,7 +1,7 @@
 // Ceremony: makes a gateway's keys in its tokens and the certificates over them.
 //
-// Guarantee: nothing is ever overwritten: an existing file or key label stops the ceremony before it
-// makes anything. Every private key but the front's TLS key is generated in a token and never
+// Guarantee: nothing is ever overwritten: an existing file or key label stops the ceremony before
+// it makes anything. Every private key but the front's TLS key is generated in a token and never
 // leaves it. Every certificate is checked against the profile of its role before it is written.
 #pragma once
 

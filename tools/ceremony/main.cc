@@ -47,7 +47,8 @@ int main(int argc, char** argv) {
   base::InitLog("paygate-ceremony", base::LogLevel::kWarning);
   CLI::App app{
       "Makes a gateway's keys inside its PKCS#11 tokens and the certificates over them, as one\n"
-      "reviewable file says (docs/ceremony.md). Nothing is ever overwritten, no network is used.\n\n"
+      "reviewable file says (docs/ceremony.md). Nothing is ever overwritten, no network is used.\n"
+      "\n"
       "  paygate-ceremony run ceremony.toml\n\n"
       "Exit status: 0 done, 1 failed (nothing made is undone; start again with empty tokens and a\n"
       "new directory), 2 wrong arguments, 3 the file is wrong.",

@@ -1,5 +1,5 @@
-// Plan: the one reviewable file (TOML) that describes a ceremony; docs/ceremony.md explains it. PINs
-// and slots stay out of it. Everything is checked before the first key is made.
+// Plan: the one reviewable file (TOML) that describes a ceremony; docs/ceremony.md explains it.
+// PINs and slots stay out of it. Everything is checked before the first key is made.
 #pragma once
 
 #include <string>

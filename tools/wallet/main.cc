@@ -12,7 +12,8 @@ using paygate::wallet::Options;
 
 constexpr char kFooter[] = R"(
 Examples, a sale between two people:
-  paygate-wallet --gateway https://127.0.0.1:8443 --root root.pem register --iban GB33BUKB20201555555555
+  paygate-wallet --gateway https://127.0.0.1:8443 --root root.pem \
+      register --iban GB33BUKB20201555555555
   paygate-wallet sell "Blue bicycle" 120.00 GBP --out bicycle.csblk      the seller
   paygate-wallet show bicycle.csblk                                      the buyer looks
   paygate-wallet pay bicycle.csblk                                       the buyer pays

@@ -9,7 +9,7 @@
 
 #include "hsm/signer.h"
 #include "protocol/certificate.h"
-#include "protocol/openssl.h"
+#include "protocol/internal/openssl.h"
 
 namespace paygate::protocol {
 
