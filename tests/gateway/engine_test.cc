@@ -1,5 +1,6 @@
 // The engine in one process, with a real store, software keys, a bank that does what the test says
-// and a clock that the test turns: every way in which a bank can answer, and a token that goes away.
+// and a clock that the test turns: every way in which a bank can answer, and a token that goes
+// away.
 #include <gtest/gtest.h>
 #include <stdlib.h>
 

@@ -10,48 +10,12 @@
 #include "base/encoding.h"
 #include "protocol/certificate.h"
 #include "protocol/jws.h"
-#include "tests/integration/raw_participant.h"
+#include "tests/integration/attack.h"
 
 namespace paygate::integration {
 namespace {
 
 using namespace protocol;  // NOLINT: a test that speaks nothing else
-
-struct Attack : testing::Test {
-  Attack() {
-    const auto customers = gateway.Customers();
-    seller = std::make_unique<RawParticipant>(gateway, customers[0]);
-    buyer = std::make_unique<RawParticipant>(gateway, customers[1]);
-    mallory = std::make_unique<RawParticipant>(gateway, customers[2]);
-    for (RawParticipant* each : {seller.get(), buyer.get(), mallory.get()}) each->Register();
-    money = Balances();
-  }
-
-  std::vector<int64_t> Balances() const {
-    std::vector<int64_t> all;
-    for (const Customer& customer : gateway.Customers()) all.push_back(customer.balance);
-    return all;
-  }
-  void TearDown() override {
-    if (IsSkipped() || HasFatalFailure()) return;
-    EXPECT_EQ(Balances(), money) << "somebody was debited";
-    EXPECT_EQ(HonestPayment().status, 201) << "the next honest payment does not work";
-    EXPECT_TRUE(gateway.LedgerIsRight());
-  }
-  Said HonestPayment() { return buyer->Pay(seller->Sell("An honest thing", "1.00")); }
-
-  // Message 3 of a payment with a BBLK, CSBLK and time of the attacker's choice.
-  Said PayWith(RawParticipant& who, const Bblk& bblk, const std::string& csblk_jws,
-               const std::string& seller_disclosure, std::optional<int64_t> iat = std::nullopt) {
-    const auto challenge = who.AskBuyer(bblk);
-    return who.SendAuthorisation(who.Authorisation(bblk, challenge, csblk_jws, iat),
-                                 challenge.handshake, seller_disclosure);
-  }
-
-  ScratchGateway gateway;
-  std::unique_ptr<RawParticipant> seller, buyer, mallory;
-  std::vector<int64_t> money;
-};
 
 // formal/README.md, 1: the paper's message 2 read as a CSBLK.
 TEST_F(Attack, ACsblkForgedThroughAChallengeIsRefused) {
@@ -181,12 +145,13 @@ TEST_F(Attack, AParticipantPosesAsTheGatewayOrAsAnIssuer) {
 
   // Mallory as an issuer, under the issuing CA's own name: a certificate over the buyer's ID.
   const auto victim = Must(Certificate::Parse(buyer->signature_certificate));
-  const auto issuer = Must(BuildCertificate({.role = Role::kRoot,
-                                             .subject_cn = "Paygate issuing CA " + buyer->gateway_id,
-                                             .subject_key = mallory->signature_key.public_key(),
-                                             .not_before = victim.not_before(),
-                                             .not_after = victim.not_after()},
-                                            nullptr, *mallory->signer));
+  const auto issuer =
+      Must(BuildCertificate({.role = Role::kRoot,
+                             .subject_cn = "Paygate issuing CA " + buyer->gateway_id,
+                             .subject_key = mallory->signature_key.public_key(),
+                             .not_before = victim.not_before(),
+                             .not_after = victim.not_after()},
+                            nullptr, *mallory->signer));
   const auto fresh = Must(SoftwareKey::Generate(hsm::KeyType::kP256, hsm::KeyUsage::kSign));
   const auto minted = Must(BuildCertificate({.role = Role::kParticipantSignature,
                                              .subject_cn = buyer->id,
@@ -404,41 +369,6 @@ TEST_F(Attack, ACsblkForANamedBuyerIsNotPaidByAnother) {
   EXPECT_EQ(mallory->Pay(csblk).code, "not-yours");
   EXPECT_EQ(buyer->Pay(csblk).status, 201);
   money = Balances();
-}
-
-TEST_F(Attack, AnEnrolmentCodeWorksOnceForItsOwnAccountOnly) {
-  const auto customers = gateway.Customers();
-  // Used already.
-  RawParticipant twin(gateway, customers[0]);
-  EXPECT_EQ(twin.SendRegistration(twin.NewRegistration()).code, "enrolment-refused");
-  // Another account's code.
-  RawParticipant thief(gateway, customers[3]);
-  auto payload = thief.NewRegistration();
-  payload.enrolment_code = customers[4].enrolment_code;
-  EXPECT_EQ(thief.SendRegistration(payload).code, "enrolment-refused");
-  // The lost reply costs nobody a code.
-  const auto honest = thief.NewRegistration();
-  const std::string jws = Must(SignJws(*thief.signer, kTypRegistration, {}, honest.Print()));
-  const auto send = [&] {
-    return thief.Post("/v1/registrations", thief.Seal(PrintSingle("registration", jws)));
-  };
-  const Said first = send();
-  ASSERT_EQ(first.status, 201) << first.code;
-  EXPECT_EQ(send().payload, first.payload);
-}
-
-TEST_F(Attack, ARegistrationMustProveItsKeyAndUseTwo) {
-  RawParticipant thief(gateway, gateway.Customers()[3]);
-  auto payload = thief.NewRegistration();
-  payload.signature_jwk = buyer->signature_key.public_key().ToJwk();
-  EXPECT_EQ(thief.SendRegistration(payload).code, "signature-invalid");
-  payload = thief.NewRegistration();
-  payload.encryption_jwk = payload.signature_jwk;
-  const std::string jws = Must(SignJws(*thief.signer, kTypRegistration, {}, payload.Print()));
-  // The answer is encrypted to the key presented, which is the signature key here: only status.
-  const auto answer = Must(
-      thief.transport->Post("/v1/registrations", thief.Seal(PrintSingle("registration", jws))));
-  EXPECT_EQ(answer.status, 400);
 }
 
 }  // namespace
