@@ -22,16 +22,19 @@ std::string_view PathOf(MessageKind kind) {
   return "/";
 }
 
+constexpr int64_t kLateCopySeconds = 5;
+
 bool MayTryAgain(int status) { return status == 429 || status == 408 || status >= 500; }
 
 // An unsigned problem says by itself that the message was never taken and never will be: the
 // gateway looks for the same message before it looks at the handshake (protocol.md section 6), so a
 // handshake that it calls expired, after it has expired by our own reckoning too, ends the matter.
+// A little after its own reckoning, because a copy that came in time may still be on its way.
 // A registration has no handshake; its `iat` ages instead. Everything else decides nothing.
 bool NeverTaken(const JournalEntry& entry, const std::string& code, base::UnixTime now) {
   if (entry.kind == MessageKind::kRegistration) return code == "clock-skew";
   return code == "handshake-expired" &&
-         base::ToNumericDate(now) + entry.clock_offset >= entry.expires;
+         base::ToNumericDate(now) + entry.clock_offset >= entry.expires + kLateCopySeconds;
 }
 
 }  // namespace

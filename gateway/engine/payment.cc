@@ -14,6 +14,13 @@ using protocol::PaymentAuthorisationPayload;
 using storage::Intent;
 using storage::RecordVerdict;
 
+namespace {
+
+// Payments whose end the bank has not told yet; each is held in memory too, a few KiB. Beyond: 503.
+constexpr size_t kMaxOpenIntents = 100'000;
+
+}  // namespace
+
 // Paper 6.2.4: 3. B → PG: e_PG(s_B(R3 R4 ID_PG T BBLK CSBLK) || Cert_VB)
 void Payment::Authorise(protocol::ParsedJwe jwe, Result<Handshake> handshake, Reply reply) {
   auto opened = p_.envelope.Open(jwe);
@@ -64,7 +71,8 @@ void Payment::Decide(const VerifiedMessage& message, const std::string& authoris
   }
   auto accounts = CheckBlocks(message, *authorisation, body, sblk);
   if (!accounts) return p_.messages.Refuse(message, accounts.error(), reply);
-  Record(message, authorisation_jws, *authorisation, *sale, *accounts, std::move(reply));
+  Record(message, authorisation_jws, *authorisation, *sale, *accounts, handshake,
+         std::move(reply));
 }
 
 base::Status Payment::CheckAuthorisation(const VerifiedMessage& message,
@@ -139,7 +147,10 @@ Result<Payment::Accounts> Payment::CheckBlocks(const VerifiedMessage& message,
 // The authorisation becomes durable; only then may the bank hear of it.
 void Payment::Record(const VerifiedMessage& message, const std::string& authorisation_jws,
                      const PaymentAuthorisationPayload& authorisation, const Sale& sale,
-                     const Accounts& accounts, Reply reply) {
+                     const Accounts& accounts, const Handshake& handshake, Reply reply) {
+  if (p_.payments.OpenCount() >= kMaxOpenIntents) {
+    return reply.Problem({ErrorCode::kBankUnavailable, "too many payments wait for the bank"});
+  }
   const std::string& payment_id = message.digest;
   const base::UnixTime now = p_.clock.Now(), deadline = now + p_.limits.bank_deadline;
   auto prepared = p_.bank.Prepare({.payment_id = payment_id,
@@ -153,6 +164,11 @@ void Payment::Record(const VerifiedMessage& message, const std::string& authoris
   auto sealed = p_.storage_keys.Seal(payment_id, *prepared);
   if (!sealed) return reply.Problem(sealed.error());
 
+  // Looked at again after every wait: a copy of this message that came meanwhile may have been told
+  // that the handshake is over, and its sender then knows that it will never be debited for.
+  if (p_.clock.Now() >= handshake.expires) {
+    return reply.Problem({ErrorCode::kHandshakeExpired, "it expired while the message waited"});
+  }
   auto recorded = p_.authorisations.RecordIntent(
       {.payment_id = payment_id,
        .csblk_id = sale.csblk_id,

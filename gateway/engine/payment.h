@@ -62,7 +62,7 @@ class Payment {
               Reply reply);
   void Record(const VerifiedMessage& message, const std::string& authorisation_jws,
               const protocol::PaymentAuthorisationPayload& authorisation, const Sale& sale,
-              const Accounts& accounts, Reply reply);
+              const Accounts& accounts, const Handshake& handshake, Reply reply);
   void Await(const storage::Intent& intent, base::MonotonicTime deadline, Reply reply);
   void AwaitOpen(const storage::Intent& intent, base::MonotonicTime deadline, Reply reply);
   void AnswerNow(const std::string& payment_id, Wake wake, Reply reply);

@@ -162,7 +162,7 @@ TEST_F(Market, StartsAnewOnlyWhenTheGatewayCanNoLongerTakeTheFirst) {
   ASSERT_FALSE(buyer.Pay(csblk));
   EXPECT_EQ(buyer.OpenMessages(), 1u);
   gateway.before = nullptr;
-  clock.Advance(std::chrono::seconds(61));
+  clock.Advance(std::chrono::seconds(66));
   auto paid = buyer.Pay(csblk);
   ASSERT_TRUE(paid && paid->value) << paid.error().ToString();
   EXPECT_EQ(gateway.authorisations_seen(), 1u);
