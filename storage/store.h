@@ -135,6 +135,8 @@ class Registrations {
   // across crashes. Returns the ID that stands.
   virtual base::Result<std::string> Begin(std::string_view request_digest,
                                           std::string_view proposed_participant_id) = 0;
+  // Has Begin fixed an ID for this request: may the bank have heard of it?
+  virtual base::Result<bool> Begun(std::string_view request_digest) const = 0;
   // Registration and both certificates into the register. The first one stands; returns it.
   virtual base::Result<Registration> Complete(Registration registration) = 0;
   virtual base::Result<std::optional<Registration>> Find(std::string_view request_digest) const = 0;

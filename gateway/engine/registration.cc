@@ -18,6 +18,15 @@ void Registration::Register(std::string_view jwe, Reply reply) {
   if (!known) return reply.Problem(known.error());
   if (*known) return Answer(*applicant, 201, "registered", (*known)->registered_jws, reply);
   if (auto good = Check(*applicant); !good) return Refuse(*applicant, good.error(), reply);
+  // The bank may have heard of it, and the code is used up: then it is never too old. Otherwise too
+  // old decides nothing (the refusal is not stored, and a clock that is ahead comes right again).
+  auto begun = registrations_.Begun(applicant->digest);
+  if (!begun) return reply.Problem(begun.error());
+  if (!*begun) {
+    if (auto in_time = CheckTime(clock_, applicant->payload.iat, limits_.clock_skew); !in_time) {
+      return reply.Problem(in_time.error());
+    }
+  }
 
   // ID_X is durable before the bank hears of it, so that a crash in between cannot give one
   // registration two IDs.
@@ -68,7 +77,7 @@ base::Status Registration::Check(const Applicant& applicant) const {
   if (applicant.signature_key == applicant.encryption_key) {
     return Fail(ErrorCode::kMalformed, "one key for signature and encryption");
   }
-  return CheckTime(clock_, applicant.payload.iat, limits_.clock_skew);
+  return {};
 }
 
 void Registration::Certify(Applicant applicant, const bank::Verification& answer, Reply reply) {

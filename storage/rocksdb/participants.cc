@@ -40,6 +40,12 @@ Result<std::string> Participants::Begin(std::string_view request_digest,
   return participant_id;
 }
 
+Result<bool> Participants::Begun(std::string_view request_digest) const {
+  ASSIGN_OR_RETURN(const auto fate,
+                   database_.Read<Fate>(Family::kFates, request_digest, DecodeFate));
+  return fate && IsRegistration(*fate);
+}
+
 Result<Registration> Participants::Complete(Registration registration) {
   RETURN_IF_ERROR(CheckId(registration.request_digest));
   RETURN_IF_ERROR(CheckId(registration.participant_id));

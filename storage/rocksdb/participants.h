@@ -16,6 +16,7 @@ class Participants final : public Registrations, public CertificateRegister {
  public:
   Participants(Database& database, KeyLocks& locks) : database_(database), locks_(locks) {}
 
+  base::Result<bool> Begun(std::string_view request_digest) const override;
   base::Result<std::string> Begin(std::string_view request_digest,
                                   std::string_view proposed_participant_id) override;
   base::Result<Registration> Complete(Registration registration) override;
