@@ -183,7 +183,7 @@ class BankClient final : public Bank {
       CompleteSoonLocked(Ending::kNotSent, std::move(done));
       return;
     }
-    if (pending_.size() >= options_.max_in_flight) {
+    if (pending_.size() >= LimitFor(request.kind)) {
       CompleteSoonLocked(Ending::kBusy, std::move(done));
       return;
     }
@@ -196,6 +196,14 @@ class BankClient final : public Bank {
     deadlines_.emplace(until, request.id);
     to_send_.push_back(request.id);
     to_send_changed_.notify_one();
+  }
+
+  // Anyone can make the gateway ask about an account or a code, as often as the bank is slow to
+  // answer: half of the places are for payments alone.
+  size_t LimitFor(RequestKind kind) const {
+    const bool verification =
+        kind == RequestKind::kVerifyAccount || kind == RequestKind::kVerifyEnrolment;
+    return verification ? (options_.max_in_flight + 1) / 2 : options_.max_in_flight;
   }
 
   void CompleteSoonLocked(Ending ending, Completion done) REQUIRES(mutex_) {

@@ -33,7 +33,8 @@ struct Config {
     uint32_t max_connections_per_source = 1000;  // for each process
     uint32_t max_header_bytes = 16384;
     std::chrono::seconds header_timeout_s{10}, body_timeout_s{10}, idle_timeout_s{120};
-    uint32_t max_in_flight = 1024;  // requests at the engine, for each process; beyond: 503
+    uint32_t max_in_flight = 8192;  // requests at the engine, for each process, long polls and
+                                    // payments that wait there included; beyond: 503
   } front;
 
   struct Engine {

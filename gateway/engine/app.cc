@@ -23,6 +23,7 @@ using base::Result;
 using base::Status;
 
 constexpr int kTickMs = 50;
+constexpr std::chrono::milliseconds kAcceptPause{100};
 
 // One thread for each front: frames in, answers out by whoever has them.
 class FrontServer {
@@ -31,8 +32,15 @@ class FrontServer {
 
   void Start() {
     acceptor_ = std::thread([this] {
-      while (auto channel = listener_.Accept()) {
+      while (true) {
+        auto channel = listener_.Accept();
         Reap();
+        if (!channel && channel.error().code == base::ErrorCode::kClosed) return;
+        if (!channel) {  // no descriptor left, most likely: the fronts come again, so may we
+          base::LogWarning("front.accept_failed", {{"why", channel.error().message}});
+          std::this_thread::sleep_for(kAcceptPause);
+          continue;
+        }
         std::shared_ptr<base::Channel> front(std::move(*channel));
         auto done = std::make_shared<std::atomic<bool>>(false);
         fronts_.push_back({front, std::thread([this, front, done] {

@@ -10,6 +10,10 @@ namespace paygate::gateway::engine {
 using base::ErrorCode;
 using base::Result;
 
+namespace {
+constexpr std::chrono::seconds kSignAgainAfter{5};  // where the token could not
+}  // namespace
+
 Result<std::string> Documents::SignGatewayDocument(base::UnixTime now) const {
   const GatewayKeys& keys = envelope_.keys();
   protocol::GatewayPayload payload{
@@ -30,18 +34,25 @@ Result<std::string> Documents::SignGatewayDocument(base::UnixTime now) const {
                            payload.Print());
 }
 
+// Signed outside the lock, while the others go on with the document that there is: a token that
+// hangs must not queue up every thread of the strangers' lane behind it.
 void Documents::Gateway(Reply reply) {
+  const base::UnixTime now = clock_.Now();
   std::string document;
   {
     base::MutexLock lock(mutex_);
-    const base::UnixTime now = clock_.Now();
-    if (document_.empty() || now >= sign_again_) {
-      auto made = SignGatewayDocument(now);
-      if (!made) return reply.Problem(made.error());
-      document_ = std::move(*made);
-      sign_again_ = now + limits_.gateway_document_lifetime / 2;
-    }
-    document = document_;
+    if (now < expires_) document = document_;
+    if (!document.empty() && now < sign_again_) return reply.Jose(200, std::move(document));
+    if (!document.empty()) sign_again_ = now + kSignAgainAfter;
+  }
+  auto made = SignGatewayDocument(now);
+  if (!made && document.empty()) return reply.Problem(made.error());
+  if (made) {
+    document = *made;
+    base::MutexLock lock(mutex_);
+    document_ = std::move(*made);
+    sign_again_ = now + limits_.gateway_document_lifetime / 2;
+    expires_ = now + limits_.gateway_document_lifetime;
   }
   reply.Jose(200, std::move(document));
 }

@@ -29,7 +29,7 @@ class Documents {
   const Limits& limits_;
   base::Mutex mutex_;
   std::string document_ GUARDED_BY(mutex_);        // signed anew after half its life
-  base::UnixTime sign_again_ GUARDED_BY(mutex_){};
+  base::UnixTime sign_again_ GUARDED_BY(mutex_){}, expires_ GUARDED_BY(mutex_){};
 };
 
 }  // namespace paygate::gateway::engine

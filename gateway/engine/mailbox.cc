@@ -8,6 +8,9 @@ namespace {
 
 constexpr size_t kMaxMessages = 50;        // protocol.md section 8
 constexpr size_t kMaxBytes = 64u << 10;
+// Long polls of one participant at once; beyond, the oldest is answered. One who opens polls and
+// hangs up cannot fill the table in which everyone's payments wait.
+constexpr size_t kMaxPolls = 8;
 
 }  // namespace
 
@@ -47,6 +50,7 @@ void Mailbox::Poll(const VerifiedMessage& message, uint64_t after, base::Monoton
     return Answer(message, *page, reply);
   }
   const std::string key = Settler::MailboxKey(id);
+  parking_.MakeRoom(key, kMaxPolls);
   parking_.Park(key, deadline,
                 [this, message, after, deadline, reply = std::move(reply)](Wake wake) mutable {
                   // A full table times everyone out at once: then what is there is the answer.

@@ -1,5 +1,6 @@
 #include "gateway/engine/parking.h"
 
+#include <algorithm>
 #include <vector>
 
 namespace paygate::gateway::engine {
@@ -58,6 +59,20 @@ void Parking::Expire(base::MonotonicTime now) {
     }
   }
   for (Entry& entry : expired) Post(std::move(entry), Wake::kTimedOut);
+}
+
+void Parking::MakeRoom(const std::string& key, size_t at_most) {
+  std::vector<Entry> released;
+  {
+    base::MutexLock lock(mutex_);
+    while (by_key_.count(key) >= at_most) {
+      const auto [begin, end] = by_key_.equal_range(key);
+      const auto oldest = std::min_element(
+          begin, end, [](const auto& a, const auto& b) { return a.second < b.second; });
+      released.push_back(Take(entries_.find(oldest->second)));
+    }
+  }
+  for (Entry& entry : released) Post(std::move(entry), Wake::kTimedOut);
 }
 
 void Parking::ReleaseAll() { Expire(base::MonotonicTime::max()); }

@@ -27,6 +27,8 @@ class Parking {
   void Park(const std::string& key, base::MonotonicTime deadline, Resume resume);
   void WakeAll(const std::string& key);           // something happened to `key`
   void Expire(base::MonotonicTime now);           // from the ticker
+  // Leaves at most `at_most` - 1 for this key: those who wait longest time out now.
+  void MakeRoom(const std::string& key, size_t at_most);
   void ReleaseAll();                              // at shutdown: everyone times out
   size_t size() const;
 

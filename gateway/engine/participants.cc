@@ -22,9 +22,7 @@ Result<Participants::Cached> Participants::Parse(std::string_view der) {
   }
   auto certificate = Certificate::Parse(der);
   if (!certificate) return base::Fail(ErrorCode::kCertificateInvalid, certificate.error().message);
-  Cached cached{.certificate = std::move(*certificate), .good = false};
-  Remember(cached);
-  return cached;
+  return Cached{.certificate = std::move(*certificate), .good = false};
 }
 
 void Participants::Remember(const Cached& cached) {
@@ -42,6 +40,7 @@ Result<Certificate> Participants::ParseChecked(std::string_view der, Role role) 
   const base::UnixTime now = clock_.Now();
   if (!cached.good) {
     RETURN_IF_ERROR(checker_.Check(certificate, role, now));
+    // Only now: what strangers made up must not fill the memory, nor drive out what is good.
     Remember({.certificate = certificate, .good = true});
   } else if (certificate.role() != role || now < certificate.not_before() ||
              now > certificate.not_after()) {

@@ -43,7 +43,8 @@ class Participants {
   static constexpr size_t kCacheGeneration = 65536;  // certificates; two generations are kept
   struct Cached {
     protocol::Certificate certificate;
-    bool good;  // path and profile were checked; role and time are looked at each time
+    bool good;  // path and profile were checked; role and time are looked at each time. In the
+                // cache always
   };
   using Cache = std::unordered_map<std::string, Cached>;
 
