@@ -1,12 +1,25 @@
 #include "gateway/engine/results.h"
 
 #include "protocol/jws.h"
+#include "protocol/message_reader.h"
 
 namespace paygate::gateway::engine {
 
 using base::Result;
 using protocol::PaymentResult;
 using protocol::PaymentResultPayload;
+
+namespace {
+
+constexpr size_t kMaxBankText = 256;  // bytes
+
+// What an adapter says is outside text: with bytes that no reader takes, the receipt would be lost
+// to the buyer for ever. The store keeps it as it came.
+std::string Readable(const std::string& text) {
+  return protocol::IsPrintableText(text, kMaxBankText) ? text : std::string();
+}
+
+}  // namespace
 
 Result<PaymentResultPayload> PendingResult(const std::string& gateway_id,
                                            const storage::Intent& intent, base::UnixTime now) {
@@ -32,11 +45,11 @@ Result<ResultPayloads> FinalResults(const std::string& gateway_id,
   ASSIGN_OR_RETURN(auto receipt,
                    PendingResult(gateway_id, settlement.intent(), settlement.settled_at()));
   receipt.result = outcome.completed ? PaymentResult::kCompleted : PaymentResult::kFailed;
-  receipt.bank_reference = outcome.bank_reference;
+  receipt.bank_reference = Readable(outcome.bank_reference);
   PaymentResultPayload confirmation = receipt;
   confirmation.sub = settlement.intent().record().seller_id;
   // Why a buyer's bank refused is not the seller's business.
-  receipt.reason = outcome.reason;
+  receipt.reason = Readable(outcome.reason);
   return ResultPayloads{.receipt = std::move(receipt), .confirmation = std::move(confirmation)};
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +22,7 @@ class ScriptedBank final : public Bank {
   }
   bool Healthy() const override { return true; }
   base::Result<std::string> Prepare(const Transfer& transfer) override {
+    if (while_preparing) while_preparing();
     if (away) return base::Fail(base::ErrorCode::kBankUnavailable, "no host");
     return "prepared " + transfer.payment_id;
   }
@@ -68,6 +70,7 @@ class ScriptedBank final : public Bank {
 
   bool notfound_is_final = true;
   bool away = false;
+  std::function<void()> while_preparing;  // what happens in the world meanwhile
   Verification verification{.verdict = Verdict::kVerified};
 
  private:

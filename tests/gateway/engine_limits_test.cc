@@ -1,0 +1,98 @@
+// What strangers, participants and banks may do to the engine, and where it stops them.
+#include <thread>
+
+#include "tests/gateway/engine_fixture.h"
+
+namespace paygate::gateway::engine {
+namespace {
+
+TEST_F(EngineTest, ABankThatSpeaksGibberishSpoilsNoReceipt) {
+  const auto pending = PendingPayment();
+  bank.Answer(Outcome::kRejected, "\xff\x01 no UTF-8");
+  ASSERT_TRUE(Settles(pending.payment_id));
+  const auto messages = buyer->Mailbox();
+  ASSERT_EQ(messages.size(), 1u);
+  const auto receipt = Must(protocol::PaymentResultPayload::Parse(
+      buyer->Verified(messages[0].jws, protocol::kTypReceipt)));
+  EXPECT_EQ(receipt.result, PaymentResult::kFailed);
+  EXPECT_EQ(receipt.reason, "");
+}
+
+TEST_F(EngineTest, AnAuthorisationWhoseHandshakeEndsWhileItWaitsIsNotExecuted) {
+  const auto csblk = seller->Sell("A thing", "5.00");
+  const auto bblk = buyer->NewBblk(csblk);
+  const auto challenge = buyer->AskBuyer(bblk);
+  const std::string authorisation = buyer->Authorisation(bblk, challenge, csblk.jws);
+  const auto send = [&] {
+    return buyer->SendAuthorisation(authorisation, challenge.handshake, csblk.disclosure);
+  };
+  // Its sender grows impatient, sends it again and is told that the time is over: for ever, then.
+  Said second;
+  bool asked = false;
+  bank.while_preparing = [&] {
+    if (std::exchange(asked, true)) return;
+    clock.Advance(std::chrono::seconds(61));
+    second = send();
+  };
+  const Said first = send();
+  EXPECT_EQ(second.code, "handshake-expired");
+  EXPECT_EQ(first.code, "handshake-expired");
+  EXPECT_EQ(store->payments().OpenCount(), 0u);
+  EXPECT_EQ(bank.waiting(), 0u);
+}
+
+TEST_F(EngineTest, ARegistrationThatTheBankMayHaveHeardOfIsNeverTooOld) {
+  RawParticipant late(std::make_unique<EngineTransport>(*engine), root_pem,
+                      {.name = "L", .iban = "GB82WEST12345698765432", .currency = "GBP",
+                       .enrolment_code = "0123456789abcdef"});
+  const auto registration = late.NewRegistration();
+  bank.verification.verdict = bank::Verdict::kNoAnswer;
+  EXPECT_EQ(late.SendRegistration(registration).code, "bank-unavailable");
+  clock.Advance(std::chrono::minutes(10));
+  bank.verification.verdict = bank::Verdict::kVerified;
+  EXPECT_EQ(late.SendRegistration(registration).status, 201) << "the code would be lost";
+}
+
+TEST_F(EngineTest, ARegistrationOfAnotherTimeIsNotTakenAndNothingIsDecided) {
+  RawParticipant early(std::make_unique<EngineTransport>(*engine), root_pem,
+                       {.name = "E", .iban = "GB82WEST12345698765432", .currency = "GBP",
+                        .enrolment_code = "0123456789abcdef"});
+  auto registration = early.NewRegistration();
+  registration.iat += 150;
+  const Said said = early.SendRegistration(registration);
+  EXPECT_EQ(said.code, "clock-skew");
+  EXPECT_FALSE(said.is_signed) << "in half a minute it would be in time";
+  clock.Advance(std::chrono::seconds(60));
+  EXPECT_EQ(early.SendRegistration(registration).status, 201);
+}
+
+TEST_F(EngineTest, OnesOldestLongPollIsAnsweredWhenOneOpensTooMany) {
+  std::atomic<int> answered = 0;
+  std::vector<std::thread> polls;
+  for (int i = 0; i < 9; ++i) {
+    polls.emplace_back([&] {
+      EXPECT_EQ(buyer->SendMailbox(0, 30).status, 200);
+      ++answered;
+    });
+  }
+  EXPECT_TRUE(Eventually([&] { return answered == 1; }));
+  EXPECT_TRUE(Eventually([&] {
+    clock.Advance(std::chrono::seconds(10));
+    engine->Tick();
+    return answered == 9;
+  }));
+  for (std::thread& poll : polls) poll.join();
+}
+
+TEST_F(EngineTest, TheGatewaysDescriptionIsServedWhileTheTokenIsAway) {
+  EngineTransport transport(*engine);
+  ASSERT_EQ(Must(transport.Get("/v1/gateway")).status, 200);
+  token_away = true;
+  clock.Advance(std::chrono::minutes(40));  // past half its life: time to sign it anew
+  EXPECT_EQ(Must(transport.Get("/v1/gateway")).status, 200);
+  clock.Advance(std::chrono::minutes(40));
+  EXPECT_EQ(Must(transport.Get("/v1/gateway")).status, 503) << "but never after its end";
+}
+
+}  // namespace
+}  // namespace paygate::gateway::engine
