@@ -1,7 +1,8 @@
 #include "gateway/engine/results.h"
 
+#include <algorithm>
+
 #include "protocol/jws.h"
-#include "protocol/message_reader.h"
 
 namespace paygate::gateway::engine {
 
@@ -16,7 +17,8 @@ constexpr size_t kMaxBankText = 256;  // bytes
 // What an adapter says is outside text: with bytes that no reader takes, the receipt would be lost
 // to the buyer for ever. The store keeps it as it came.
 std::string Readable(const std::string& text) {
-  return protocol::IsPrintableText(text, kMaxBankText) ? text : std::string();
+  const bool ascii = std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; });
+  return ascii && text.size() <= kMaxBankText ? text : std::string();
 }
 
 }  // namespace
