@@ -13,7 +13,7 @@ using protocol::PaymentResult;
 
 std::string Line(std::string_view name, std::string_view value) {
   std::string line = "  " + std::string(name);
-  line.resize(12, ' ');
+  line.resize(14, ' ');
   return line + std::string(value) + "\n";
 }
 
