@@ -1,0 +1,65 @@
+// What every benchmark here shares. Set-up that fails ends the program with a sentence.
+#pragma once
+
+#include <benchmark/benchmark.h>
+#include <time.h>
+
+#include <cstdlib>
+#include <functional>
+#include <iostream>
+#include <memory>
+#include <typeinfo>
+#include <vector>
+
+#include "base/result.h"
+#include "hsm/key_admin.h"
+
+namespace paygate::bench {
+
+template <typename T>
+T Must(base::Result<T> result) {
+  if (!result) {
+    std::cout << "paygate-bench: " << result.error().ToString() << std::endl;
+    std::exit(1);
+  }
+  if constexpr (!std::is_void_v<T>) return std::move(*result);
+}
+
+// User and system time in µs, as the scheduler accounts it: of this process, or of another one.
+inline double CpuMicros(clockid_t clock = CLOCK_PROCESS_CPUTIME_ID) {
+  timespec t{};
+  clock_gettime(clock, &t);
+  return static_cast<double>(t.tv_sec) * 1e6 + static_cast<double>(t.tv_nsec) / 1e3;
+}
+inline double CpuMicrosOf(pid_t pid) {
+  clockid_t clock;
+  return clock_getcpuclockid(pid, &clock) == 0 ? CpuMicros(clock) : 0;
+}
+
+// What several benchmarks stand on, made once and kept while they follow each other; one at a time,
+// because a PKCS#11 module is configured for the whole process.
+struct Fixture {
+  virtual ~Fixture() = default;
+};
+inline std::unique_ptr<Fixture>& TheFixture() {
+  static std::unique_ptr<Fixture> fixture;
+  return fixture;
+}
+template <typename T, typename... Args>
+T& Use(Args... args) {
+  auto* now = dynamic_cast<T*>(TheFixture().get());
+  if (now != nullptr && now->Is(args...)) return *now;
+  TheFixture().reset();
+  TheFixture() = std::make_unique<T>(args...);
+  return static_cast<T&>(*TheFixture());
+}
+
+void RegisterKeys();
+void RegisterJose();
+void RegisterMessages();
+void RegisterStore();
+void RegisterPayments(size_t payments);
+// One line for each kind of gateway: what a payment costs beside what it cannot avoid.
+void PrintRatios();
+
+}  // namespace paygate::bench

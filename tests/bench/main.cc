@@ -1,0 +1,33 @@
+// paygate-bench [--payments=N] [--benchmark_…]: see tests/bench/run and docs/performance.md.
+#include <cstring>
+#include <string>
+
+#include "base/log.h"
+#include "tests/bench/bench.h"
+
+int main(int argc, char** argv) {
+  using namespace paygate;  // NOLINT: main
+  size_t payments = 2000;
+  int kept = 1;
+  for (int i = 1; i < argc; ++i) {
+    if (std::strncmp(argv[i], "--payments=", 11) == 0) {
+      payments = std::strtoul(argv[i] + 11, nullptr, 10);
+    } else {
+      argv[kept++] = argv[i];
+    }
+  }
+  argc = kept;
+  argv[argc] = nullptr;
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv) || payments == 0) return 2;
+  // As a gateway logs, because logging is a part of what a payment costs.
+  base::InitLog("paygate-bench", base::LogLevel::kInfo);
+  bench::RegisterKeys();
+  bench::RegisterJose();
+  bench::RegisterMessages();
+  bench::RegisterStore();
+  bench::RegisterPayments(payments);
+  benchmark::RunSpecifiedBenchmarks();
+  bench::TheFixture().reset();
+  bench::PrintRatios();
+}
