@@ -28,6 +28,7 @@ class CAPABILITY("mutex") Mutex {
   void unlock() RELEASE() { mutex_.unlock(); }
 
  private:
+  friend class CondVar;
   std::mutex mutex_;
 };
 
@@ -42,18 +43,29 @@ class SCOPED_CAPABILITY MutexLock {
   Mutex& mutex_;
 };
 
+// Not over std::condition_variable_any: that one locks a mutex of its own in each wait and
+// notification, for which the workers of a busy gateway queue.
 class CondVar {
  public:
-  void Wait(Mutex& mutex) REQUIRES(mutex) { cv_.wait(mutex); }
+  void Wait(Mutex& mutex) REQUIRES(mutex) {
+    Borrowed lock(mutex.mutex_);
+    cv_.wait(lock.lock);
+  }
   // False when the deadline passed first.
   bool WaitUntil(Mutex& mutex, std::chrono::steady_clock::time_point deadline) REQUIRES(mutex) {
-    return cv_.wait_until(mutex, deadline) == std::cv_status::no_timeout;
+    Borrowed lock(mutex.mutex_);
+    return cv_.wait_until(lock.lock, deadline) == std::cv_status::no_timeout;
   }
   void NotifyOne() { cv_.notify_one(); }
   void NotifyAll() { cv_.notify_all(); }
 
  private:
-  std::condition_variable_any cv_;
+  struct Borrowed {  // held by the caller before and after
+    explicit Borrowed(std::mutex& mutex) : lock(mutex, std::adopt_lock) {}
+    ~Borrowed() { lock.release(); }
+    std::unique_lock<std::mutex> lock;
+  };
+  std::condition_variable cv_;
 };
 
 }  // namespace paygate::base

@@ -14,21 +14,25 @@ WorkerPool::WorkerPool(std::string name, size_t threads, size_t queue_limit)
 WorkerPool::~WorkerPool() { Drain(); }
 
 Status WorkerPool::TrySubmit(Task task) {
-  MutexLock lock(mutex_);
-  if (draining_) return Fail(ErrorCode::kDraining, name_ + " is shutting down");
-  if (queue_.size() >= queue_limit_) {
-    return Fail(ErrorCode::kOverloaded,
-                name_ + " has its limit of " + std::to_string(queue_limit_) + " queued tasks");
+  {
+    MutexLock lock(mutex_);
+    if (draining_) return Fail(ErrorCode::kDraining, name_ + " is shutting down");
+    if (queue_.size() >= queue_limit_) {
+      return Fail(ErrorCode::kOverloaded,
+                  name_ + " has its limit of " + std::to_string(queue_limit_) + " queued tasks");
+    }
+    queue_.push_back(std::move(task));
   }
-  queue_.push_back(std::move(task));
-  work_.NotifyOne();
+  work_.NotifyOne();  // unlocked, or the worker would wake only to wait for the mutex
   return {};
 }
 
 Status WorkerPool::SubmitPromised(Task task) {
-  MutexLock lock(mutex_);
-  if (Finished()) return Fail(ErrorCode::kDraining, name_ + " has shut down");
-  queue_.push_back(std::move(task));
+  {
+    MutexLock lock(mutex_);
+    if (Finished()) return Fail(ErrorCode::kDraining, name_ + " has shut down");
+    queue_.push_back(std::move(task));
+  }
   work_.NotifyOne();
   return {};
 }

@@ -66,7 +66,12 @@ void Link::Stop() {
   base::MutexLock lock(mutex_);
   state_ = State::kStopped;
   if (channel_ != nullptr) channel_->Close();
-  changed_.NotifyAll();
+  WakeAll();
+  stopped_.NotifyAll();
+}
+
+void Link::WakeAll() {
+  for (auto& [id, pending] : pending_) pending->changed.NotifyOne();
 }
 
 base::Result<std::vector<Outcome>> Link::Call(const std::vector<Operation>& operations) {
@@ -85,7 +90,7 @@ base::Result<std::vector<Outcome>> Link::Call(const std::vector<Operation>& oper
   base::Status sent = channel->Send(EncodeRequest(id, operations));
   base::MutexLock lock(mutex_);
   while (sent && !pending.done && lives_ == life && state_ != State::kStopped) {
-    if (!changed_.WaitUntil(mutex_, deadline) && !pending.done && lives_ == life) {
+    if (!pending.changed.WaitUntil(mutex_, deadline) && !pending.done && lives_ == life) {
       Kill(*channel, "an operation missed its deadline");
       break;
     }
@@ -194,7 +199,7 @@ void Link::TakeReply(Reply reply) {
   if (at == pending_.end()) return;  // its caller stopped waiting
   at->second->outcomes = std::move(reply.outcomes);
   at->second->done = true;
-  changed_.NotifyAll();
+  at->second->changed.NotifyOne();
 }
 
 void Link::Down() {
@@ -205,7 +210,7 @@ void Link::Down() {
     if (channel_ != nullptr) channel_->Close();
     channel_.reset();
     ++lives_;
-    changed_.NotifyAll();
+    WakeAll();
   }
   hooks_.state_changed();
 }
@@ -215,7 +220,7 @@ bool Link::WaitBackoff() {
   base::MutexLock lock(mutex_);
   auto deadline = clock_.Monotonic() + backoff_;
   backoff_ = std::min(backoff_ * 2, kLongestBackoff);
-  while (state_ != State::kStopped && changed_.WaitUntil(mutex_, deadline)) {
+  while (state_ != State::kStopped && stopped_.WaitUntil(mutex_, deadline)) {
   }
   return state_ != State::kStopped;
 }

@@ -47,6 +47,7 @@ class Link {
   struct Pending {
     bool done = false;
     std::vector<Outcome> outcomes;
+    base::CondVar changed;  // its reply, a loss, or Stop(): wakes its caller and nobody else
   };
 
   void Maintain();
@@ -55,6 +56,7 @@ class Link {
   bool Retire(base::Channel& channel, uint64_t resident_bytes) EXCLUDES(mutex_);
   void TakeReply(Reply reply) EXCLUDES(mutex_);
   void Down() EXCLUDES(mutex_);
+  void WakeAll() REQUIRES(mutex_);
   bool WaitBackoff() EXCLUDES(mutex_);
   void Kill(base::Channel& channel, const char* why);
 
@@ -65,7 +67,7 @@ class Link {
   const base::SystemClock clock_;
 
   mutable base::Mutex mutex_;
-  base::CondVar changed_;  // a reply, a loss, or Stop()
+  base::CondVar stopped_;
   State state_ GUARDED_BY(mutex_) = State::kDown;
   std::shared_ptr<base::Channel> channel_ GUARDED_BY(mutex_);
   uint64_t next_id_ GUARDED_BY(mutex_) = 1;
