@@ -186,7 +186,8 @@ TEST_F(Market, FollowsTheGatewayToItsNewKeys) {
       buyer.Pay(csblk);  // decryption-failed, then the document anew; the CSBLK's old signer
   ASSERT_TRUE(paid && paid->value) << paid.error().ToString();
   EXPECT_TRUE(seller.client().Inbox(std::chrono::seconds(0))->front().payment);
-  for (auto& receipt : *buyer.client().Receipts()) EXPECT_TRUE(receipt);
+  auto receipts = buyer.client().Receipts();
+  for (auto& receipt : *receipts) EXPECT_TRUE(receipt);
 }
 
 TEST_F(Market, SealsTheSameMessageAnewWhenTheKeyChangedWhileItWasOut) {
