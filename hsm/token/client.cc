@@ -33,7 +33,8 @@ class ClientImpl final : public TokenClient {
   std::vector<KeyInfo> Keys() const override;
   base::Result<std::unique_ptr<Signer>> SignerFor(const std::string& label) override;
   base::Result<std::unique_ptr<Decrypter>> DecrypterFor(const std::string& label) override;
-  bool Healthy() const override;
+  bool Healthy() const override { return ServingProcesses() > 0; }
+  size_t ServingProcesses() const override;
 
   // At most kMaxOperationsPerFrame. One outcome for each, or kOverloaded or kTokenUnavailable.
   base::Result<std::vector<Outcome>> Call(const std::vector<Operation>& operations);
@@ -144,8 +145,8 @@ std::vector<KeyInfo> ClientImpl::Keys() const {
   return keys_;
 }
 
-bool ClientImpl::Healthy() const {
-  return std::ranges::any_of(links_, [](const auto& link) { return link->serving(); });
+size_t ClientImpl::ServingProcesses() const {
+  return std::ranges::count_if(links_, [](const auto& link) { return link->serving(); });
 }
 
 bool ClientImpl::AcceptKeys(const std::vector<KeyInfo>& keys) {

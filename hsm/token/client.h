@@ -40,7 +40,8 @@ class TokenClient {
   virtual std::vector<KeyInfo> Keys() const = 0;
   virtual base::Result<std::unique_ptr<Signer>> SignerFor(const std::string& label) = 0;
   virtual base::Result<std::unique_ptr<Decrypter>> DecrypterFor(const std::string& label) = 0;
-  virtual bool Healthy() const = 0;
+  virtual bool Healthy() const = 0;  // at least one process serves
+  virtual size_t ServingProcesses() const = 0;
 };
 
 }  // namespace paygate::hsm::token

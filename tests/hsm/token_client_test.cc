@@ -177,12 +177,8 @@ TEST_F(TokenClientTest, ACrashUnderLoadLosesNoOperation) {
   Spawn();
   Spawn();
   auto client = Connect();
-  // Both must be up, or the first crash would leave none.
-  for (auto& process : processes_) {
-    TokenClientOptions one;
-    one.sockets = {process->socket()};
-    ASSERT_TRUE(TokenClient::Open(one));
-  }
+  // Both must serve this client, or the first crash would leave none.
+  ASSERT_TRUE(SignUntil(*client, [&] { return client->ServingProcesses() == 2; }));
   std::atomic<bool> stop = false;
   std::atomic<int> failed = 0, done = 0;
   std::vector<std::thread> threads;
