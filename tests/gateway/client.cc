@@ -110,7 +110,8 @@ bool Client::Ended() {
   while (ReadMore()) {
   }
   char byte;
-  return recv(fd_, &byte, 1, MSG_DONTWAIT) == 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+  // Under TLS the end of the stream may follow its close_notify a moment later.
+  return recv(fd_, &byte, 1, 0) == 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
 }
 
 std::string Post(std::string_view path, std::string_view body, std::string_view content_type,

@@ -291,6 +291,7 @@ class FaultyToken : public testing::Test {
     location_ = scratch_.location();
     location_.module_path = PAYGATE_LIB_DIR "/libpaygate_faulty_module.so";
   }
+  void TearDown() override { unsetenv("PAYGATE_FAULT_FILE"); }  // or later children inherit it
   void Fault(const std::string& word) { std::ofstream(fault_file_) << word; }
 
   ScratchToken scratch_;
