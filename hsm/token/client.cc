@@ -42,7 +42,7 @@ class ClientImpl final : public TokenClient {
  private:
   Link* LeastBusy(const Link* other_than) const;
   bool AcceptKeys(const std::vector<KeyInfo>& keys) EXCLUDES(mutex_);
-  bool MayRetire(const Link& link) const EXCLUDES(retire_mutex_);
+  bool MayRetire(const Link& link) const;
   base::Result<KeyInfo> FindKey(const std::string& label, KeyUsage usage) const;
 
   const TokenClientOptions options_;
