@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +19,7 @@
 #include "base/crypto.h"
 #include "base/file.h"
 #include "gtest/gtest.h"
+#include "tests/doubles/spawn.h"
 
 namespace paygate::bank::testing {
 
@@ -108,15 +108,10 @@ class HostProcess {
                                      "--socket",
                                      dir / "bank.sock"};
     args.insert(args.end(), more.begin(), more.end());
-    std::vector<char*> argv;
-    for (std::string& a : args) argv.push_back(a.data());
-    argv.push_back(nullptr);
-    posix_spawn_file_actions_t files;
-    posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_addopen(&files, 2, (dir / "host.log").c_str(),
-                                     O_WRONLY | O_CREAT | O_APPEND, 0600);
-    EXPECT_EQ(posix_spawn(&pid_, argv[0], &files, nullptr, argv.data(), environ), 0);
-    posix_spawn_file_actions_destroy(&files);
+    const int log =
+        open((dir / "host.log").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    pid_ = doubles::Spawn(args, {.err = log});
+    close(log);
   }
   ~HostProcess() {
     if (pid_ > 0) Kill();

@@ -1,4 +1,5 @@
-// What every benchmark here shares. Set-up that fails ends the program with a sentence.
+// What every benchmark here shares. Set-up that fails ends the program with a sentence, by an
+// exception up to main, so that processes and directories go with their owners.
 #pragma once
 
 #include <benchmark/benchmark.h>
@@ -6,8 +7,8 @@
 
 #include <cstdlib>
 #include <functional>
-#include <iostream>
 #include <memory>
+#include <stdexcept>
 #include <typeinfo>
 #include <vector>
 
@@ -18,10 +19,7 @@ namespace paygate::bench {
 
 template <typename T>
 T Must(base::Result<T> result) {
-  if (!result) {
-    std::cout << "paygate-bench: " << result.error().ToString() << std::endl;
-    std::exit(1);
-  }
+  if (!result) throw std::runtime_error(result.error().ToString());
   if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
 

@@ -1,5 +1,7 @@
 // paygate-bench [--payments=N] [--benchmark_…]: see tests/bench/run and docs/performance.md.
 #include <cstring>
+#include <exception>
+#include <iostream>
 #include <string>
 
 #include "base/log.h"
@@ -22,12 +24,18 @@ int main(int argc, char** argv) {
   if (benchmark::ReportUnrecognizedArguments(argc, argv) || payments == 0) return 2;
   // As a gateway logs, because logging is a part of what a payment costs.
   base::InitLog("paygate-bench", base::LogLevel::kInfo);
-  bench::RegisterKeys();
-  bench::RegisterJose();
-  bench::RegisterMessages();
-  bench::RegisterStore();
-  bench::RegisterPayments(payments);
-  benchmark::RunSpecifiedBenchmarks();
-  bench::TheFixture().reset();
+  try {
+    bench::RegisterKeys();
+    bench::RegisterJose();
+    bench::RegisterMessages();
+    bench::RegisterStore();
+    bench::RegisterPayments(payments);
+    benchmark::RunSpecifiedBenchmarks();
+    bench::TheFixture().reset();
+  } catch (const std::exception& e) {
+    bench::TheFixture().reset();
+    std::cout << "paygate-bench: " << e.what() << std::endl;
+    return 1;
+  }
   bench::PrintRatios();
 }

@@ -30,6 +30,19 @@ using protocol::SoftwareKey;
 constexpr size_t kWarmUp = 32;
 constexpr int kRounds = 5;  // the least of them counts: what else runs here only adds
 
+// A gateway and its registered participants: sellers at even places, buyers at odd ones.
+struct Market final : Fixture {
+  explicit Market(hsm::KeyType type) : rig(type) {
+    for (const Customer& customer : rig.customers()) {
+      shoppers.push_back(std::make_unique<Shopper>(rig, customer));
+    }
+  }
+  bool Is(hsm::KeyType type) const { return rig.type() == type; }
+
+  Rig rig;
+  std::vector<std::unique_ptr<Shopper>> shoppers;
+};
+
 struct Line {
   std::string gateway;
   size_t in_flight;
@@ -163,16 +176,7 @@ Measured Pay(Rig& rig, const std::vector<std::unique_ptr<Shopper>>& shoppers, si
 }
 
 void WholePayment(benchmark::State& state, hsm::KeyType type, size_t payments) {
-  Rig& rig = Use<Rig>(type);
-  static const Rig* of = nullptr;
-  static std::vector<std::unique_ptr<Shopper>> shoppers;
-  if (of != &rig) {
-    of = &rig;
-    shoppers.clear();
-    for (const Customer& customer : rig.customers()) {
-      shoppers.push_back(std::make_unique<Shopper>(rig, customer));
-    }
-  }
+  auto& [rig, shoppers] = Use<Market>(type);
   const auto in_flight = static_cast<size_t>(state.range(0));
   for (auto _ : state) {
     Pay(rig, shoppers, std::min(kWarmUp, payments), in_flight);

@@ -1,7 +1,6 @@
 #include "tests/bench/rig.h"
 
 #include <signal.h>
-#include <spawn.h>
 #include <sys/wait.h>
 
 #include <atomic>
@@ -12,8 +11,7 @@
 
 #include "storage/rocksdb/rocks_store.h"
 #include "tests/doubles/scratch_token.h"
-
-extern char** environ;
+#include "tests/doubles/spawn.h"
 
 namespace paygate::bench {
 namespace {
@@ -62,14 +60,7 @@ struct Batch {
 
 }  // namespace
 
-Child::Child(const std::vector<std::string>& command) {
-  std::vector<char*> argv;
-  for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
-  argv.push_back(nullptr);
-  if (posix_spawn(&pid_, argv[0], nullptr, nullptr, argv.data(), environ) != 0) {
-    Must<void>(base::Fail(base::ErrorCode::kNotFound, "cannot start " + command[0]));
-  }
-}
+Child::Child(const std::vector<std::string>& command) : pid_(doubles::Spawn(command)) {}
 
 Child::~Child() {
   if (pid_ <= 0) return;
@@ -77,18 +68,23 @@ Child::~Child() {
   waitpid(pid_, nullptr, 0);
 }
 
-Rig::Rig(hsm::KeyType type) : type_(type) {
+Directory::Directory() {
   std::string pattern = std::filesystem::temp_directory_path() / "paygate-bench-XXXXXX";
-  directory_ = mkdtemp(pattern.data());
+  path = mkdtemp(pattern.data());
+}
+Directory::~Directory() { std::filesystem::remove_all(path); }
+
+Rig::Rig(hsm::KeyType type) : type_(type) {
   const auto made =
-      doubles::RunProgram({PAYGATE_SOURCE_DIR "/tools/scratch-gateway", directory_, "--bin",
-                           PAYGATE_BIN_DIR, "--key-type", std::string(Name(type)), "--engine",
-                           "handshake_lifetime_s = 600", "--engine", "clock_skew_s = 600"});
+      doubles::RunProgram({PAYGATE_SOURCE_DIR "/tools/scratch-gateway", directory_.path, "--bin",
+                           PAYGATE_BIN_DIR, "--key-type", std::string(Name(type)), "--customers",
+                           "4", "--engine", "handshake_lifetime_s = 600", "--engine",
+                           "clock_skew_s = 600"});
   if (made.exit_code != 0) {
     Must<void>(base::Fail(base::ErrorCode::kInternal, "scratch-gateway: " + made.output));
   }
-  setenv("SOFTHSM2_CONF", (directory_ + "/token/softhsm2.conf").c_str(), 1);
-  config_ = Must(gateway::LoadConfig(directory_ + "/gateway.toml"));
+  setenv("SOFTHSM2_CONF", (directory_.path + "/token/softhsm2.conf").c_str(), 1);
+  config_ = Must(gateway::LoadConfig(directory_.path + "/gateway.toml"));
   ReadCustomers();
   StartProcesses();
 
@@ -99,8 +95,8 @@ Rig::Rig(hsm::KeyType type) : type_(type) {
   token_ = Must(hsm::token::TokenClient::Open(options));
   keys_ = Must(gateway::engine::GatewayKeys::Load(config_, *token_, clock_.Now()));
   storage_keys_ = Must(gateway::engine::StorageKeys::Open(
-      directory_ + "/state/storage-keys", clock_, keys_->storage_public_key, *keys_->storage));
-  store_ = Must(storage::rocksdb::OpenRocksStore(directory_ + "/state/store"));
+      directory_.path + "/state/storage-keys", clock_, keys_->storage_public_key, *keys_->storage));
+  store_ = Must(storage::rocksdb::OpenRocksStore(directory_.path + "/state/store"));
   bank_ = bank::OpenBankClient({.socket = config_.BankSocket()}, clock_);
   engine_ = std::make_unique<gateway::engine::Engine>(config_, clock_, *keys_, *storage_keys_,
                                                       *store_, *bank_);
@@ -132,11 +128,10 @@ Rig::~Rig() {
   token_.reset();
   tokens_.clear();
   bank_process_.reset();
-  std::filesystem::remove_all(directory_);
 }
 
 void Rig::ReadCustomers() {
-  std::ifstream file(directory_ + "/bank/accounts.toml");
+  std::ifstream file(directory_.path + "/bank/accounts.toml");
   for (std::string line; std::getline(file, line);) {
     if (auto iban = ValueOf(line, "iban"); !iban.empty()) customers_.push_back({iban, {}});
     if (auto code = ValueOf(line, "enrolment_code"); !code.empty()) {

@@ -26,6 +26,14 @@ class Child {
   pid_t pid_ = -1;
 };
 
+// A private directory, removed with this object.
+struct Directory {
+  Directory();
+  ~Directory();
+  Directory(const Directory&) = delete;
+  std::string path;
+};
+
 struct Cpu {  // µs of user and system time
   double engine = 0, token = 0, bank = 0;
   double all() const { return engine + token + bank; }
@@ -41,11 +49,11 @@ struct Customer {
   std::string iban, enrolment_code;
 };
 
-class Rig final : public Fixture {
+class Rig {
  public:
   explicit Rig(hsm::KeyType type);
-  ~Rig() override;
-  bool Is(hsm::KeyType type) const { return type_ == type; }
+  ~Rig();
+  Rig(const Rig&) = delete;
 
   hsm::KeyType type() const { return type_; }
   const gateway::Config& config() const { return config_; }
@@ -65,7 +73,7 @@ class Rig final : public Fixture {
 
   const hsm::KeyType type_;
   const base::SystemClock clock_;
-  std::string directory_;
+  const Directory directory_;
   gateway::Config config_;
   std::vector<Customer> customers_;
   std::vector<Child> tokens_;

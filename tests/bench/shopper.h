@@ -42,7 +42,7 @@ struct Purchase {
 Purchase MakeSale(Rig& rig, const Shopper& seller, const Shopper& buyer);
 std::string ChallengeRequest(const Purchase& purchase);
 std::string Authorisation(const Purchase& purchase, const gateway::Response& challenge);
-// Ends the program unless the receipt says that the payment is completed.
+// Throws unless the receipt says that the payment is completed.
 void CheckReceipt(const Purchase& purchase, const gateway::Response& answer);
 
 }  // namespace paygate::bench

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,8 +13,7 @@
 #include "base/crypto.h"
 #include "base/encoding.h"
 #include "base/file.h"
-
-extern char** environ;
+#include "tests/doubles/spawn.h"
 
 namespace paygate::doubles {
 namespace {
@@ -28,29 +26,6 @@ T Must(base::Result<T> result) {
   }
   std::cerr << "scratch token: " << result.error().ToString() << std::endl;
   std::abort();
-}
-
-pid_t Spawn(const std::vector<std::string>& arguments, const std::vector<std::string>& extra,
-            int output_fd) {
-  std::vector<char*> argv, envp;
-  for (const std::string& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
-  argv.push_back(nullptr);
-  for (char** e = environ; *e != nullptr; ++e) envp.push_back(*e);
-  for (const std::string& e : extra) envp.push_back(const_cast<char*>(e.c_str()));
-  envp.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  if (output_fd >= 0) {
-    posix_spawn_file_actions_adddup2(&actions, output_fd, STDOUT_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, output_fd, STDERR_FILENO);
-  }
-  pid_t pid = -1;
-  if (posix_spawn(&pid, argv[0], &actions, nullptr, argv.data(), envp.data()) != 0) {
-    std::cerr << "cannot start " << arguments[0] << std::endl;
-    std::abort();
-  }
-  posix_spawn_file_actions_destroy(&actions);
-  return pid;
 }
 
 }  // namespace
@@ -112,7 +87,7 @@ TokenProcess::~TokenProcess() {
   Wait();
 }
 
-void TokenProcess::Start() { pid_ = Spawn(arguments_, environment_, -1); }
+void TokenProcess::Start() { pid_ = Spawn(arguments_, {.environment = environment_}); }
 
 void TokenProcess::Signal(int signal) const {
   if (pid_ > 0) kill(pid_, signal);
@@ -130,7 +105,8 @@ Ran RunProgram(const std::vector<std::string>& arguments,
                const std::vector<std::string>& environment) {
   int fds[2];
   if (pipe2(fds, O_CLOEXEC) != 0) std::abort();
-  pid_t pid = Spawn(arguments, environment, fds[1]);
+  const pid_t pid =
+      Spawn(arguments, {.environment = environment, .out = fds[1], .err = fds[1]});
   close(fds[1]);
   Ran ran{0, {}};
   char buffer[4096];

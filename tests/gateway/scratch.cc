@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,6 +10,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+
+#include "tests/doubles/spawn.h"
 
 namespace paygate::gateway::testing {
 
@@ -69,17 +70,7 @@ config = ")" + d + R"(/bank.toml"
 Program::Program(std::vector<std::string> words, std::vector<std::string> environment) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) std::abort();
-  pid_ = fork();
-  if (pid_ == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    dup2(ends[1], STDOUT_FILENO);
-    std::vector<char*> argv;
-    for (std::string& word : words) argv.push_back(word.data());
-    argv.push_back(nullptr);
-    for (std::string& variable : environment) putenv(variable.data());
-    execv(argv[0], argv.data());
-    _exit(127);
-  }
+  pid_ = doubles::Spawn(words, {.environment = std::move(environment), .out = ends[1]});
   close(ends[1]);
   out_ = ends[0];
 }

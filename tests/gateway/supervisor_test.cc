@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -54,6 +55,7 @@ class Supervised : public ::testing::Test {
     const std::string ready = Path("ready");
     pid_ = fork();
     if (pid_ != 0) return;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     const base::SystemClock clock;
     const auto status = Supervisor::Create(std::move(stages), clock, times)->Run([&] {
       std::ofstream(ready) << 1;

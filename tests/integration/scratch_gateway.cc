@@ -16,6 +16,8 @@
 #include <stdexcept>
 #include <thread>
 
+#include "tests/doubles/spawn.h"
+
 namespace paygate::integration {
 namespace {
 
@@ -27,19 +29,6 @@ std::string ReadAll(const std::string& path) {
   std::stringstream text;
   text << in.rdbuf();
   return text.str();
-}
-
-pid_t Spawn(const std::vector<std::string>& command, int out, int err) {
-  const pid_t pid = fork();
-  if (pid != 0) return pid;
-  setpgid(0, 0);
-  dup2(out, STDOUT_FILENO);
-  dup2(err, STDERR_FILENO);
-  std::vector<char*> argv;
-  for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
-  argv.push_back(nullptr);
-  execvp(argv[0], argv.data());
-  _exit(127);
 }
 
 pid_t ParentOf(const fs::path& proc) {
@@ -73,7 +62,7 @@ int64_t MinorUnits(const std::string& amount) {
 std::string RunProgram(const std::vector<std::string>& command) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("pipe");
-  const pid_t pid = Spawn(command, ends[1], STDERR_FILENO);
+  const pid_t pid = doubles::Spawn(command, {.out = ends[1], .own_group = true});
   close(ends[1]);
   std::string out;
   char chunk[4096];
@@ -125,8 +114,9 @@ void ScratchGateway::Start() {
   if (pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("pipe");
   const int log = open((directory_ + "/log").c_str(), O_CREAT | O_APPEND | O_WRONLY | O_CLOEXEC,
                        0600);
-  paygated_ = Spawn({PAYGATE_BIN_DIR "/paygated", "--config", directory_ + "/gateway.toml"},
-                    ends[1], log);
+  paygated_ = doubles::Spawn(
+      {PAYGATE_BIN_DIR "/paygated", "--config", directory_ + "/gateway.toml"},
+      {.out = ends[1], .err = log, .own_group = true});
   close(ends[1]);
   close(log);
   output_ = ends[0];

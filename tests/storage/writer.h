@@ -1,9 +1,9 @@
 // A process that makes promises (crash_writer.cc) until it is killed.
 #pragma once
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-extern char** environ;
+#include "tests/doubles/spawn.h"
 
 namespace paygate::storage {
 
@@ -19,15 +19,9 @@ class Writer {
  public:
   Writer(const std::string& directory, const std::string& prefix) {
     int pipe_ends[2];
-    EXPECT_EQ(pipe(pipe_ends), 0);
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, pipe_ends[1], STDOUT_FILENO);
-    posix_spawn_file_actions_addclose(&actions, pipe_ends[0]);
-    std::string program = PAYGATE_BIN_DIR "/storage_crash_writer", d = directory, p = prefix;
-    char* const argv[] = {program.data(), d.data(), p.data(), nullptr};
-    EXPECT_EQ(posix_spawn(&pid_, program.c_str(), &actions, nullptr, argv, environ), 0);
-    posix_spawn_file_actions_destroy(&actions);
+    EXPECT_EQ(pipe2(pipe_ends, O_CLOEXEC), 0);
+    pid_ = doubles::Spawn({PAYGATE_BIN_DIR "/storage_crash_writer", directory, prefix},
+                          {.out = pipe_ends[1]});
     close(pipe_ends[1]);
     promises_ = pipe_ends[0];
   }
