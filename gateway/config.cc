@@ -198,6 +198,7 @@ void ReadToken(Section s, Config::Token& token) {
   s.Required("module", token.module, CheckPath);
   s.Required("uri", token.uri, CheckTokenUri);
   s.Required("pin_file", token.pin_file, CheckPath);
+  s.Optional("pin_record", token.pin_record, CheckPath);
   s.Number("processes", token.processes, 0, 64);
   s.Number("sessions", token.sessions, 1, 1024);
   s.Optional("signature_key", token.signature_key, CheckLabel);

@@ -59,6 +59,7 @@ struct Config {
 
   struct Token {
     std::string module, uri, pin_file;
+    std::string pin_record;  // empty: pin_file + ".refused"
     uint32_t processes = 0;  // 0: one for each core
     uint32_t sessions = 4;   // for each process
     std::string signature_key = "gateway-signature";

@@ -85,6 +85,9 @@ ChildSpec TokenSpec(const Config& config, uint32_t index) {
                   std::to_string(config.token.sessions)},
                  Environment(),
                  Answers(config.TokenSocket(index))};
+  if (!config.token.pin_record.empty()) {
+    spec.arguments.insert(spec.arguments.end(), {"--pin-record", config.token.pin_record});
+  }
   for (const KeySpec& key : config.token.Keys()) {
     spec.arguments.push_back("--key");
     spec.arguments.push_back(key.label + ":" + key.purpose);

@@ -2,6 +2,7 @@
 
 #include <openssl/core_names.h>
 #include <openssl/ecdsa.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
@@ -54,6 +55,37 @@ std::string EcdsaDer(std::string_view rs) {
   OPENSSL_free(der);
   return out;
 }
+
+class OpenSslVerifier final : public SignatureVerifier {
+ public:
+  OpenSslVerifier(SignatureAlgorithm algorithm, Key key)
+      : algorithm_(algorithm), key_(std::move(key)) {}
+
+  base::Status Verify(std::string_view bytes, std::string_view signature) const override {
+    DigestContext context(EVP_MD_CTX_new());
+    EVP_PKEY_CTX* parameters = nullptr;
+    const EVP_MD* digest = algorithm_ == SignatureAlgorithm::kEdDSA ? nullptr : EVP_sha256();
+    std::string der;
+    if (algorithm_ == SignatureAlgorithm::kES256) {
+      der = EcdsaDer(signature);
+      signature = der;
+    }
+    if (EVP_DigestVerifyInit(context.get(), &parameters, digest, nullptr, key_.get()) == 1 &&
+        (algorithm_ != SignatureAlgorithm::kPS256 ||
+         (EVP_PKEY_CTX_set_rsa_padding(parameters, RSA_PKCS1_PSS_PADDING) == 1 &&
+          EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, 32) == 1)) &&
+        EVP_DigestVerify(context.get(), Octets(signature), signature.size(), Octets(bytes),
+                         bytes.size()) == 1) {
+      return {};
+    }
+    ERR_clear_error();
+    return Fail(ErrorCode::kSignatureInvalid, "the signature does not verify");
+  }
+
+ private:
+  const SignatureAlgorithm algorithm_;
+  const Key key_;
+};
 
 base::Result<FreshKey> AgreeFreshKey(EVP_PKEY* recipient) {
   Key ephemeral(EVP_EC_gen("P-256"));
@@ -115,25 +147,16 @@ base::Status ProveDecrypter(Decrypter& decrypter, std::string_view public_key_de
 
 base::Status VerifySignature(SignatureAlgorithm algorithm, std::string_view public_key_der,
                              std::string_view bytes, std::string_view signature) {
+  auto verifier = SignatureVerifier::Create(algorithm, public_key_der);
+  if (verifier) return (*verifier)->Verify(bytes, signature);
+  return Fail(ErrorCode::kSignatureInvalid, verifier.error().message);
+}
+
+base::Result<std::unique_ptr<SignatureVerifier>> SignatureVerifier::Create(
+    SignatureAlgorithm algorithm, std::string_view public_key_der) {
   Key key = ParsePublicKey(public_key_der);
-  DigestContext context(EVP_MD_CTX_new());
-  EVP_PKEY_CTX* parameters = nullptr;
-  const EVP_MD* digest = algorithm == SignatureAlgorithm::kEdDSA ? nullptr : EVP_sha256();
-  std::string der;
-  if (algorithm == SignatureAlgorithm::kES256) {
-    der = EcdsaDer(signature);
-    signature = der;
-  }
-  if (key != nullptr &&
-      EVP_DigestVerifyInit(context.get(), &parameters, digest, nullptr, key.get()) == 1 &&
-      (algorithm != SignatureAlgorithm::kPS256 ||
-       (EVP_PKEY_CTX_set_rsa_padding(parameters, RSA_PKCS1_PSS_PADDING) == 1 &&
-        EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, 32) == 1)) &&
-      EVP_DigestVerify(context.get(), Octets(signature), signature.size(), Octets(bytes),
-                       bytes.size()) == 1) {
-    return {};
-  }
-  return Fail(ErrorCode::kSignatureInvalid, "the signature does not verify");
+  if (key == nullptr) return Fail(ErrorCode::kInvalidArgument, "the public key does not parse");
+  return std::make_unique<OpenSslVerifier>(algorithm, std::move(key));
 }
 
 base::Result<FreshKey> WrapFreshKey(KeyManagement algorithm, std::string_view public_key_der) {

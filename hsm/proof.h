@@ -2,6 +2,7 @@
 // the public key that is said to belong to it. Thread-safe.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -21,6 +22,16 @@ base::Status ProveDecrypter(Decrypter& decrypter, std::string_view public_key_de
 // kSignatureInvalid unless `signature` (in the form of hsm/signer.h) is one over `bytes`.
 base::Status VerifySignature(SignatureAlgorithm algorithm, std::string_view public_key_der,
                              std::string_view bytes, std::string_view signature);
+
+// VerifySignature for a key that is used often: parsed once.
+class SignatureVerifier {
+ public:
+  // kInvalidArgument when the public key does not parse.
+  static base::Result<std::unique_ptr<SignatureVerifier>> Create(SignatureAlgorithm algorithm,
+                                                                 std::string_view public_key_der);
+  virtual ~SignatureVerifier() = default;
+  virtual base::Status Verify(std::string_view bytes, std::string_view signature) const = 0;
+};
 
 // The sender's half of Decrypter: what a JWE would carry, and the content encryption key.
 struct FreshKey {

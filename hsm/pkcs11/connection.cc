@@ -1,5 +1,4 @@
 #include "base/crypto.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "hsm/pkcs11/internal/connection.h"
 
@@ -13,27 +12,10 @@ constexpr size_t kMaxKeysInToken = 4096;
 constexpr std::string_view kP256Oid{"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07", 10};
 constexpr std::string_view kEd25519Oid{"\x06\x03\x2b\x65\x70", 5};
 
-base::Result<CK_SESSION_HANDLE> OpenSession(CK_FUNCTION_LIST* functions, CK_SLOT_ID slot,
-                                            bool read_write) {
+CK_RV OpenSession(CK_FUNCTION_LIST* functions, CK_SLOT_ID slot, bool read_write,
+                  CK_SESSION_HANDLE& session) {
   CK_FLAGS flags = CKF_SERIAL_SESSION | (read_write ? CKF_RW_SESSION : 0);
-  CK_SESSION_HANDLE session = CK_INVALID_HANDLE;
-  RETURN_IF_CK("C_OpenSession", functions->C_OpenSession(slot, flags, nullptr, nullptr, &session));
-  return session;
-}
-
-base::Status LogIn(CK_FUNCTION_LIST* functions, CK_SESSION_HANDLE session,
-                   const std::string& pin_file) {
-  // Read anew each time, so that it is in memory no longer than the login.
-  ASSIGN_OR_RETURN(base::SecretBytes pin, base::ReadSecretFile(pin_file));
-  CK_RV rv = functions->C_Login(session, CKU_USER, pin.data(), pin.size());
-  if (rv == CKR_USER_ALREADY_LOGGED_IN) return {};
-  if (rv == CKR_PIN_INCORRECT) {
-    return Fail(ErrorCode::kPermissionDenied,
-                "the token refuses the PIN in " + pin_file +
-                    ": mend the file before the token locks itself");
-  }
-  RETURN_IF_CK("C_Login", rv);
-  return {};
+  return functions->C_OpenSession(slot, flags, nullptr, nullptr, &session);
 }
 
 // SoftHSM 2.6.1 answers CKR_GENERAL_ERROR now and then when two sessions work at once (measured:
@@ -50,24 +32,36 @@ base::Result<std::unique_ptr<Connection>> Connection::Open(const TokenLocation& 
                                                            size_t sessions, bool read_write) {
   ASSIGN_OR_RETURN(std::unique_ptr<Module> module, Module::Load(location.module_path));
   ASSIGN_OR_RETURN(CK_SLOT_ID slot, FindToken(*module, location.token_uri));
-  ASSIGN_OR_RETURN(CK_SESSION_HANDLE anchor, OpenSession(module->functions(), slot, read_write));
+  CK_SESSION_HANDLE anchor = CK_INVALID_HANDLE;
+  RETURN_IF_CK("C_OpenSession", OpenSession(module->functions(), slot, read_write, anchor));
   std::unique_ptr<Connection> connection(new Connection(std::move(module), anchor));
-  RETURN_IF_ERROR(LogIn(connection->functions(), anchor, location.pin_file));
+  RETURN_IF_ERROR(LogIn(*connection->module_, slot, anchor, location));
   if (sessions > 1 && !WorksInParallel(connection->functions(), slot)) {
     base::LogInfo("token.one_session", {{"why", "SoftHSM: run more token processes instead"}});
     sessions = 1;
   }
-  base::MutexLock lock(connection->pool_mutex_);
-  for (size_t i = 0; i < sessions; ++i) {
-    auto session = OpenSession(connection->functions(), slot, read_write);
-    if (!session) {
-      return Fail(session.error().code, "session " + std::to_string(i + 1) + " of " +
-                                            std::to_string(sessions) + ": " +
-                                            session.error().message);
-    }
-    connection->free_.push_back(*session);
-  }
+  RETURN_IF_ERROR(connection->FillPool(slot, sessions, read_write));
   return connection;
+}
+
+base::Status Connection::FillPool(CK_SLOT_ID slot, size_t sessions, bool read_write) {
+  base::MutexLock lock(pool_mutex_);
+  while (free_.size() < sessions) {
+    CK_SESSION_HANDLE session = CK_INVALID_HANDLE;
+    CK_RV rv = OpenSession(functions(), slot, read_write, session);
+    if (rv == CKR_SESSION_COUNT && !free_.empty()) {
+      base::LogWarning("token.few_sessions", {{"wanted", sessions}, {"got", free_.size()}});
+      return {};
+    }
+    if (rv == CKR_SESSION_COUNT) {
+      return Fail(ErrorCode::kTokenUnavailable,
+                  "the token has no session left for this process, which needs two: lower "
+                  "`sessions` or `processes` in [token], or close what else uses the token");
+    }
+    RETURN_IF_CK("C_OpenSession", rv);
+    free_.push_back(session);
+  }
+  return {};
 }
 
 Connection::~Connection() {
@@ -90,6 +84,19 @@ Connection::Lease::~Lease() {
   base::MutexLock lock(connection_.pool_mutex_);
   connection_.free_.push_back(session_);
   connection_.session_free_.NotifyOne();
+}
+
+base::Status Connection::KeepAlive() {
+  CK_SESSION_INFO info{};
+  {
+    base::MutexLock lock(anchor_mutex_);
+    RETURN_IF_CK("C_GetSessionInfo", functions()->C_GetSessionInfo(anchor_.session, &info));
+  }
+  base::MutexLock lock(pool_mutex_);
+  for (CK_SESSION_HANDLE session : free_) {
+    RETURN_IF_CK("C_GetSessionInfo", functions()->C_GetSessionInfo(session, &info));
+  }
+  return {};
 }
 
 base::Result<FoundKey> Connection::Key(const std::string& label) {

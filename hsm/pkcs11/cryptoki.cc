@@ -15,6 +15,7 @@ base::Error CkError(std::string_view call, CK_RV rv) {
     case CKR_PIN_LEN_RANGE:
     case CKR_PIN_EXPIRED:
     case CKR_PIN_LOCKED:
+    case CKR_USER_PIN_NOT_INITIALIZED:
       code = ErrorCode::kPermissionDenied;
       break;
     case CKR_MECHANISM_INVALID:

@@ -15,11 +15,13 @@ struct TokenLocation {
   std::string module_path;  // "/usr/lib/softhsm/libsofthsm2.so"
   std::string token_uri;    // RFC 7512: token=, serial=, manufacturer=, model=; no slot, no PIN
   std::string pin_file;
+  // Remembers a refused PIN; its directory must be writable. Empty: pin_file + ".refused".
+  std::string pin_record = {};
 };
 
 // Errors: kInvalidArgument for a URI with slot or PIN in it, or one that names several tokens;
 // kTokenUnavailable when no token fits it;
-// kPermissionDenied for a readable PIN file or a wrong PIN.
+// kPermissionDenied for a readable PIN file or a refused PIN, which is not tried again.
 base::Result<std::unique_ptr<KeyAdmin>> OpenKeyAdmin(const TokenLocation& location);
 
 // Initialises an empty slot as a token with this label, user PIN and security-officer PIN: for

@@ -192,6 +192,10 @@ base::Result<FoundKey> FindAndCheckKey(const SessionView& view, const std::strin
   } else {
     return std::unexpected(Wrong(label, "is neither RSA nor EC; generate a new one"));
   }
+  if (key.info.usage == KeyUsage::kSign) {
+    ASSIGN_OR_RETURN(key.verifier, SignatureVerifier::Create(SignatureAlgorithmOf(key.info.type),
+                                                             key.info.public_key_der));
+  }
   return key;
 }
 

@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "base/crypto.h"
+#include "base/log.h"
 #include "hsm/concat_kdf.h"
 #include "hsm/pkcs11/internal/connection.h"
 
@@ -30,6 +31,13 @@ unsigned char* Octets(std::string_view bytes) {  // PKCS#11 does not say const, 
 
 // The one answer to whatever was wrong with a ciphertext.
 base::Error DecryptionFailed() { return {ErrorCode::kDecryptionFailed, "not decrypted"}; }
+
+// What a token may say of a stranger's bytes. It must not be taken for a fault of the token, or a
+// stranger could have the token reconnected at will.
+bool IsCiphertextsFault(CK_RV rv) {
+  return rv == CKR_ENCRYPTED_DATA_INVALID || rv == CKR_ENCRYPTED_DATA_LEN_RANGE ||
+         rv == CKR_DATA_INVALID || rv == CKR_DATA_LEN_RANGE || rv == CKR_MECHANISM_PARAM_INVALID;
+}
 
 bool IsOnP256(std::string_view point) {
   if (point.size() != kPointBytes || point[0] != 0x04) return false;
@@ -52,9 +60,10 @@ base::Result<SecretBytes> UnwrapEcdh(const SessionView& view, const FoundKey& ke
   secret.Bool(CKA_SENSITIVE, false).Bool(CKA_EXTRACTABLE, true);
   secret.Ulong(CKA_VALUE_LEN, kContentKeyBytes);
   CK_OBJECT_HANDLE derived = CK_INVALID_HANDLE;
-  RETURN_IF_CK("C_DeriveKey",
-               view.functions->C_DeriveKey(view.session, &mechanism, key.handle, secret.data(),
-                                           secret.size(), &derived));
+  CK_RV rv = view.functions->C_DeriveKey(view.session, &mechanism, key.handle, secret.data(),
+                                         secret.size(), &derived);
+  if (IsCiphertextsFault(rv)) return std::unexpected(DecryptionFailed());
+  RETURN_IF_CK("C_DeriveKey", rv);
   SecretBytes shared(kContentKeyBytes);
   CK_ATTRIBUTE value{CKA_VALUE, shared.data(), shared.size()};
   CK_RV read = view.functions->C_GetAttributeValue(view.session, derived, &value, 1);
@@ -81,8 +90,10 @@ base::Result<SecretBytes> UnwrapRsa(const SessionView& view, const FoundKey& key
                view.functions->C_DecryptInit(view.session, &mechanism, key.handle));
   SecretBytes padded(key.modulus.size());
   CK_ULONG size = padded.size();
-  RETURN_IF_CK("C_Decrypt", view.functions->C_Decrypt(view.session, Octets(wrapped), wrapped.size(),
-                                                      padded.data(), &size));
+  CK_RV rv = view.functions->C_Decrypt(view.session, Octets(wrapped), wrapped.size(),
+                                       padded.data(), &size);
+  if (IsCiphertextsFault(rv)) return std::unexpected(DecryptionFailed());
+  RETURN_IF_CK("C_Decrypt", rv);
   if (size != padded.size()) {
     return Fail(ErrorCode::kTokenUnavailable, "C_Decrypt: CKM_RSA_X_509 gave another length");
   }
@@ -133,6 +144,10 @@ base::Result<std::string> SignWith(const SessionView& view, const FoundKey& key,
     return Fail(ErrorCode::kTokenUnavailable, "C_Sign: a signature of another length");
   }
   signature.resize(size);
+  if (key.verifier == nullptr || !key.verifier->Verify(bytes, signature)) {
+    base::LogAlarm("token.wrong_signature", {{"label", key.info.label}});
+    return Fail(ErrorCode::kTokenUnavailable, "C_Sign: the signature does not verify");
+  }
   return signature;
 }
 

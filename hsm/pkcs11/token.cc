@@ -14,7 +14,7 @@ using base::ErrorCode;
 using base::Fail;
 using base::SecretBytes;
 
-constexpr std::chrono::seconds kReconnectInterval{1};
+constexpr std::chrono::milliseconds kReconnectInterval{500};
 constexpr int kOpenAttempts = 4;
 constexpr std::chrono::milliseconds kOpenPause{50};
 
@@ -83,6 +83,9 @@ class TokenImpl final : public Token {
   base::Result<KeyInfo> ProvenKey(const std::string& label) override {
     return pkcs11::ProvenKey(state_, label);
   }
+  base::Status KeepAlive() override {
+    return state_->Run([](Connection& connection) { return connection.KeepAlive(); });
+  }
   base::Result<std::unique_ptr<Signer>> SignerFor(const std::string& label) override {
     return MakeSigner(state_, label);
   }
@@ -139,7 +142,7 @@ base::Status TokenState::Reconnect(uint64_t lost_generation, const std::string& 
   if (clock_.Monotonic() < next_attempt_) {
     // Just reconnected: what failed may have been that one operation.
     if (connection_ != nullptr) return {};
-    return Fail(ErrorCode::kTokenUnavailable, "the token is away; it is tried every second");
+    return Fail(ErrorCode::kTokenUnavailable, "the token is away; it is tried twice a second");
   }
   base::LogWarning("token.lost", {{"why", why}});
   next_attempt_ = clock_.Monotonic() + kReconnectInterval;

@@ -5,7 +5,8 @@
 // each; keys are found by label, checked (private, sensitive, never extractable, made in the token,
 // one usage, one key of the label) and used through session copies where the token allows them.
 // When the token goes away the operation reconnects once and finds the keys again, the same public
-// keys or none; a failed reconnect is tried again no sooner than a second later.
+// keys or none; a reconnect is tried no sooner than half a second after the last one. Every
+// signature is verified before it is given out. A PIN that the token refuses is tried once.
 // Thread-safe; blocking: a module that hangs hangs its caller.
 #pragma once
 
@@ -23,12 +24,14 @@ class Token {
  public:
   // Errors: kTokenUnavailable when the module does not load or no token fits the URI;
   // kInvalidArgument for a URI that names a slot, a PIN or several tokens, or a token that is not
-  // safe to use; kPermissionDenied for a PIN file that others can read, or a wrong PIN.
+  // safe to use; kPermissionDenied for a PIN file that others can read, or a refused PIN.
   static base::Result<std::unique_ptr<Token>> Open(const TokenLocation& location, size_t sessions);
   virtual ~Token() = default;
 
   // Finds, checks and proves the key. kNotFound, or kInvalidArgument with what is to be mended.
   virtual base::Result<KeyInfo> ProvenKey(const std::string& label) = 0;
+  // Uses idle sessions, which some tokens drop; kTokenUnavailable when the token is away.
+  virtual base::Status KeepAlive() = 0;
   // These keep the token open; they refuse statements that are not of their kind.
   virtual base::Result<std::unique_ptr<Signer>> SignerFor(const std::string& label) = 0;
   virtual base::Result<std::unique_ptr<Decrypter>> DecrypterFor(const std::string& label) = 0;

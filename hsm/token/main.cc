@@ -36,8 +36,12 @@ void Describe(CLI::App& app, Arguments& arguments) {
                  "and PINs are refused: slots are renumbered, and arguments are seen by everyone")
       ->required();
   app.add_option("--pin-file", arguments.location.pin_file,
-                 "file with the user PIN, readable by its owner only")
+                 "file with the user PIN, readable by its owner only. A PIN that the token refuses "
+                 "is tried once, and not again before the file is written to")
       ->required();
+  app.add_option("--pin-record", arguments.location.pin_record,
+                 "file, which this user may write, that remembers a refused PIN; all processes of "
+                 "a token share it. Default: the PIN file's name and .refused");
   app.add_option("--socket", arguments.server.socket, "Unix socket to serve on")->required();
   app.add_option("--key", arguments.keys,
                  "LABEL:USAGE, once for each key. USAGE is decrypt, or what the key may sign, "

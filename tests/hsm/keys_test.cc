@@ -5,8 +5,6 @@
 #include <p11-kit/p11-kit.h>
 #include <p11-kit/pkcs11.h>
 
-#include <fstream>
-
 #include "base/crypto.h"
 #include "base/file.h"
 #include "hsm/pkcs11/token.h"
@@ -282,62 +280,6 @@ TEST(Token, RefusesAPinFileThatOthersCanReadAndAWrongPin) {
   EXPECT_EQ(pkcs11::Token::Open(location, 1).error().code, ErrorCode::kPermissionDenied);
   chmod((scratch.directory() + "/pin").c_str(), 0644);
   EXPECT_EQ(pkcs11::Token::Open(scratch.location(), 1).error().code, ErrorCode::kPermissionDenied);
-}
-
-class FaultyToken : public testing::Test {
- protected:
-  void SetUp() override {
-    setenv("PAYGATE_FAULT_FILE", fault_file_.c_str(), 1);
-    location_ = scratch_.location();
-    location_.module_path = PAYGATE_LIB_DIR "/libpaygate_faulty_module.so";
-  }
-  void TearDown() override { unsetenv("PAYGATE_FAULT_FILE"); }  // or later children inherit it
-  void Fault(const std::string& word) { std::ofstream(fault_file_) << word; }
-
-  ScratchToken scratch_;
-  pkcs11::TokenLocation location_;
-  std::string fault_file_ = scratch_.directory() + "/fault";
-};
-
-TEST_F(FaultyToken, ThatVanishesForAMomentIsFoundAgain) {
-  KeyInfo key = scratch_.Generate("key", KeyType::kP256, KeyUsage::kSign);
-  auto token = pkcs11::Token::Open(location_, 2);
-  ASSERT_TRUE(token) << token.error().message;
-  auto signer = (*token)->SignerFor("key");
-  ASSERT_TRUE(signer);
-  Fault("lost");
-  EXPECT_TRUE(ProveSigner(**signer, key.public_key_der));
-  EXPECT_NE(access(fault_file_.c_str(), F_OK), 0) << "the fault was not met";
-}
-
-TEST_F(FaultyToken, ThatStaysAwayIsSaidToBeUnavailable) {
-  KeyInfo key = scratch_.Generate("key", KeyType::kP256, KeyUsage::kDecrypt);
-  auto token = pkcs11::Token::Open(location_, 1);
-  ASSERT_TRUE(token);
-  auto decrypter = (*token)->DecrypterFor("key");
-  ASSERT_TRUE(decrypter);
-  Fault("away");
-  for (int i = 0; i < 3; ++i) {
-    EXPECT_EQ(ProveDecrypter(**decrypter, key.public_key_der).error().code,
-              ErrorCode::kTokenUnavailable);
-  }
-}
-
-TEST_F(FaultyToken, OfNssIsRefused) {
-  Fault("nss");
-  auto token = pkcs11::Token::Open(location_, 1);
-  ASSERT_FALSE(token);
-  EXPECT_NE(token.error().message.find("NSS"), std::string::npos);
-}
-
-TEST_F(FaultyToken, WithBarePublicPointsServesToo) {
-  scratch_.Generate("key", KeyType::kP256, KeyUsage::kSign);
-  scratch_.Generate("edwards", KeyType::kEd25519, KeyUsage::kSign);
-  Fault("raw-point");
-  auto token = pkcs11::Token::Open(location_, 1);
-  ASSERT_TRUE(token);
-  EXPECT_TRUE((*token)->ProvenKey("key"));
-  EXPECT_TRUE((*token)->ProvenKey("edwards"));
 }
 
 }  // namespace

@@ -10,7 +10,6 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <fstream>
 #include <iostream>
 #include <thread>
 
@@ -18,6 +17,7 @@
 #include "base/ipc.h"
 #include "hsm/proof.h"
 #include "hsm/token/wire.h"
+#include "tests/doubles/fault_script.h"
 #include "tests/doubles/scratch_token.h"
 
 namespace paygate::hsm::token {
@@ -296,11 +296,10 @@ TEST_F(TokenClientTest, TermEndsAProcessWithSuccess) {
 
 // The engine may not be allowed to kill: the process that hangs must end when its peer leaves.
 TEST_F(TokenClientTest, AHungModuleEndsItsProcessWhenTheConnectionCloses) {
-  std::string fault = scratch_.directory() + "/fault";
-  TokenProcess& process = Spawn({"PAYGATE_FAULT_FILE=" + fault},
-                                PAYGATE_LIB_DIR "/libpaygate_faulty_module.so");
+  doubles::FaultScript faults(scratch_.directory() + "/faults");
+  TokenProcess& process = Spawn({}, doubles::kFaultyModule);
   ASSERT_TRUE(Connect());  // it serves
-  std::ofstream(fault) << "hang";
+  faults.Set("C_Sign hang");
   auto channel = base::Channel::Connect(process.socket());
   ASSERT_TRUE(channel);
   std::string text = Jws();

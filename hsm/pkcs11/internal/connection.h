@@ -13,6 +13,7 @@
 #include "hsm/key_admin.h"
 #include "hsm/pkcs11/internal/cryptoki.h"
 #include "hsm/pkcs11/key_admin.h"
+#include "hsm/proof.h"
 
 namespace paygate::hsm::pkcs11 {
 
@@ -21,6 +22,7 @@ struct FoundKey {
   CK_OBJECT_HANDLE token_object;  // for life, in the token
   CK_OBJECT_HANDLE handle;        // to use: a session copy, or the token object itself
   std::string modulus;            // RSA
+  std::shared_ptr<const SignatureVerifier> verifier;  // kSign: no signature leaves unverified
 };
 
 // A loaded and initialised module; the last one of its path finalises and releases it.
@@ -60,6 +62,8 @@ class Connection {
   CK_FUNCTION_LIST* functions() const { return module_->functions(); }
   // The one private key of this label, checked; remembered once found.
   base::Result<FoundKey> Key(const std::string& label) EXCLUDES(anchor_mutex_);
+  // Uses every session that nobody leases, because some tokens drop those that are idle.
+  base::Status KeepAlive() EXCLUDES(pool_mutex_, anchor_mutex_);
   base::Result<std::vector<std::string>> PrivateKeyLabels() EXCLUDES(anchor_mutex_);
   // Makes the pair; the caller checks and proves it. One at a time: in parallel it has failed.
   base::Status GeneratePair(const std::string& label, KeyType type, KeyUsage usage)
@@ -69,6 +73,8 @@ class Connection {
  private:
   Connection(std::unique_ptr<Module> module, CK_SESSION_HANDLE anchor)
       : module_(std::move(module)), anchor_{module_->functions(), anchor} {}
+
+  base::Status FillPool(CK_SLOT_ID slot, size_t sessions, bool read_write) EXCLUDES(pool_mutex_);
 
   const std::unique_ptr<Module> module_;
 
@@ -81,13 +87,20 @@ class Connection {
   std::map<std::string, FoundKey> keys_ GUARDED_BY(anchor_mutex_);
 };
 
+// Logs the session in with the PIN of the location's file, once: a PIN that the token has refused
+// is not tried again, by no process and after no restart, until the file has changed (login.cc).
+// kPermissionDenied says what to do.
+base::Status LogIn(const Module& module, CK_SLOT_ID slot, CK_SESSION_HANDLE session,
+                   const TokenLocation& location);
+
 // The key of this label as the token has it (keys.cc). kNotFound; kInvalidArgument with what is to
 // be mended.
 base::Result<FoundKey> FindAndCheckKey(const SessionView& view, const std::string& label);
 // Slot of the one token that the URI names (module.cc).
 base::Result<CK_SLOT_ID> FindToken(const Module& module, const std::string& token_uri);
 
-// The operations (operations.cc), on a leased session.
+// The operations (operations.cc), on a leased session. A signature that does not verify with the
+// key's public key is an alarm and kTokenUnavailable.
 base::Result<std::string> SignWith(const SessionView& view, const FoundKey& key,
                                    std::string_view bytes);
 base::Result<base::SecretBytes> UnwrapWith(const SessionView& view, const FoundKey& key,
