@@ -19,6 +19,8 @@ namespace paygate::protocol {
 constexpr std::string_view kTypGateway = "p2p-gateway+jws";
 constexpr std::string_view kTypRegistration = "p2p-registration+jws";
 constexpr std::string_view kTypRegistered = "p2p-registered+jws";
+constexpr std::string_view kTypRenewal = "p2p-renewal+jws";
+constexpr std::string_view kTypRenewalProof = "p2p-renewal-proof+jws";
 constexpr std::string_view kTypSellerChallenge = "p2p-seller-challenge+jws";
 constexpr std::string_view kTypSellerConfirmation = "p2p-seller-confirmation+jws";
 constexpr std::string_view kTypCsblk = "p2p-csblk+sd-jwt";
@@ -70,6 +72,20 @@ struct RegisteredPayload {
   std::vector<std::string> chain;
   std::string gateway_signature, gateway_encryption;
   PAYGATE_MESSAGE(RegisteredPayload);
+};
+
+struct RenewalPayload {
+  std::string iss, aud;
+  int64_t iat = 0;
+  std::string nonce;
+  std::string signature_jwk, encryption_jwk;  // JSON of the new keys
+  std::string disclosure;                     // opens the present accountBinding
+  std::string proof;                          // a RenewalProofPayload, by the new signature key
+  PAYGATE_MESSAGE(RenewalPayload);
+};
+struct RenewalProofPayload {
+  std::string iss, aud, nonce;  // all as in the renewal
+  PAYGATE_MESSAGE(RenewalProofPayload);
 };
 
 enum class RevocationReason : uint8_t { kKeyCompromise, kCessationOfOperation, kSuperseded };
@@ -219,7 +235,8 @@ struct Problem {  // RFC 9457
 };
 
 // A JWE body whose one member is a compact JWS: {"registration":…}, {"registered":…},
-// {"confirmation":…}, {"receipt":…}, {"request":…}, {"cancellation":…}, {"done":…}, {"refusal":…}.
+// {"renewal":…}, {"confirmation":…}, {"receipt":…}, {"request":…}, {"cancellation":…}, {"done":…},
+// {"refusal":…}.
 std::string PrintSingle(std::string_view member, std::string_view jws);
 struct Single {
   std::string member, jws;

@@ -32,6 +32,10 @@ std::vector<std::string> PrintChains(const Chains& chains) {
   return lists;
 }
 
+std::string PrintKeys(const std::string& signature, const std::string& encryption) {
+  return JsonWriter().Raw("signature", signature).Raw("encryption", encryption).Take();
+}
+
 bool IsCurrencyCode(std::string_view code) {
   return code.size() == 3 &&
          std::all_of(code.begin(), code.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
@@ -111,8 +115,7 @@ base::Result<RegistrationPayload> RegistrationPayload::Parse(std::string_view js
 }
 
 std::string RegistrationPayload::Print() const {
-  const std::string keys =
-      JsonWriter().Raw("signature", signature_jwk).Raw("encryption", encryption_jwk).Take();
+  const std::string keys = PrintKeys(signature_jwk, encryption_jwk);
   return JsonWriter()
       .String("aud", aud)
       .Integer("iat", iat)
@@ -159,6 +162,47 @@ std::string RegisteredPayload::Print() const {
       .Strings("chain", EncodeCertificates(chain))
       .Raw("gateway", gateway)
       .Take();
+}
+
+base::Result<RenewalPayload> RenewalPayload::Parse(std::string_view json) {
+  ASSIGN_OR_RETURN(MessageReader r, MessageReader::Open(json));
+  MessageReader keys(r.object().TakeObject("keys"));
+  RenewalPayload m{
+      .iss = r.Id("iss"),
+      .aud = r.Id("aud"),
+      .iat = r.Time("iat"),
+      .nonce = r.Nonce("nonce"),
+      .signature_jwk = keys.Jwk("signature"),
+      .encryption_jwk = keys.Jwk("encryption"),
+      .disclosure = r.DisclosureText("disclosure"),
+      .proof = r.Jws("proof"),
+  };
+  RETURN_IF_ERROR(keys.Finish());
+  RETURN_IF_ERROR(r.Finish());
+  return m;
+}
+
+std::string RenewalPayload::Print() const {
+  return JsonWriter()
+      .String("iss", iss)
+      .String("aud", aud)
+      .Integer("iat", iat)
+      .String("nonce", nonce)
+      .Raw("keys", PrintKeys(signature_jwk, encryption_jwk))
+      .String("disclosure", disclosure)
+      .String("proof", proof)
+      .Take();
+}
+
+base::Result<RenewalProofPayload> RenewalProofPayload::Parse(std::string_view json) {
+  ASSIGN_OR_RETURN(MessageReader r, MessageReader::Open(json));
+  RenewalProofPayload m{.iss = r.Id("iss"), .aud = r.Id("aud"), .nonce = r.Nonce("nonce")};
+  RETURN_IF_ERROR(r.Finish());
+  return m;
+}
+
+std::string RenewalProofPayload::Print() const {
+  return JsonWriter().String("iss", iss).String("aud", aud).String("nonce", nonce).Take();
 }
 
 std::string_view Name(RevocationReason reason) {

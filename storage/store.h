@@ -126,6 +126,12 @@ struct RegisteredCertificates {  // one registration's pair, with its present st
   std::string signature_certificate, encryption_certificate;  // DER
   RevocationReason revoked = RevocationReason::kNone;
   base::UnixTime revoked_at{};
+  bool held = false;  // the participant is, by the operator (CertificateRegister::Hold)
+};
+
+struct HeldState {  // a participant whom the operator holds
+  std::string note;
+  base::UnixTime since{};
 };
 
 class Registrations {
@@ -138,7 +144,12 @@ class Registrations {
   // Has Begin fixed an ID for this request: may the bank have heard of it?
   virtual base::Result<bool> Begun(std::string_view request_digest) const = 0;
   // Registration and both certificates into the register. The first one stands; returns it.
+  // kCertificateRevoked if the participant was revoked before it was registered.
   virtual base::Result<Registration> Complete(Registration registration) = 0;
+  // Another pair for a participant who has one. `current`: x5t#S256 of either certificate of the
+  // pair that is renewed, which must still be the newest (kCertificateInvalid) and not revoked
+  // (kCertificateRevoked). The same request again gets the pair that it made.
+  virtual base::Result<Registration> Renew(Registration renewal, std::string_view current) = 0;
   virtual base::Result<std::optional<Registration>> Find(std::string_view request_digest) const = 0;
 };
 
@@ -152,8 +163,40 @@ class CertificateRegister {
   virtual base::Result<std::vector<RegisteredCertificates>> FindByParticipant(
       std::string_view participant_id) const = 0;
   // All pairs of the participant. kNotFound. Revoked twice keeps the first time and reason.
+  // `request_digest`: of the participant's own message, which is then answered the same way for
+  // ever; empty if somebody else ordered it.
   virtual base::Status Revoke(std::string_view participant_id, RevocationReason reason,
-                              base::UnixTime at) = 0;
+                              base::UnixTime at, std::string_view request_digest = {}) = 0;
+  // Has this very message revoked its sender?
+  virtual base::Result<bool> RevokedBy(std::string_view request_digest) const = 0;
+
+  // Holding refuses a participant for the time being and touches no certificate. kNotFound for an
+  // unknown participant. Held twice keeps the first time and takes the newer note.
+  virtual base::Status Hold(std::string_view participant_id, std::string_view note,
+                            base::UnixTime at) = 0;
+  virtual base::Status Release(std::string_view participant_id) = 0;  // not held: fine
+  virtual base::Result<std::optional<HeldState>> FindHold(
+      std::string_view participant_id) const = 0;
+  // IDs after `after` ("" for the first), in the order of the store; at most `limit`.
+  virtual base::Result<std::vector<std::string>> ListParticipants(std::string_view after,
+                                                                  size_t limit) const = 0;
+};
+
+// What a bank tells on its own account (bank/bank.h), taken in its order and once each.
+struct BankNotice {
+  std::string cursor;
+  std::string participant_id;
+  RevocationReason reason = RevocationReason::kCessationOfOperation;
+};
+class BankNotices {
+ public:
+  virtual ~BankNotices() = default;
+  // Up to where the notices of this adapter are taken; "" at first.
+  virtual base::Result<std::string> Cursor(std::string_view adapter) const = 0;
+  // The revocation and the cursor in one batch. A participant who is not in the register yet is
+  // revoked before registration: Complete then fails. Returns whether anything was revoked.
+  virtual base::Result<bool> Apply(std::string_view adapter, const BankNotice& notice,
+                                   base::UnixTime at) = 0;
 };
 
 // ---- Mailboxes ----
@@ -192,6 +235,7 @@ class Store {
   virtual CsblkRegister& csblks() = 0;
   virtual Registrations& registrations() = 0;
   virtual CertificateRegister& certificates() = 0;
+  virtual BankNotices& bank_notices() = 0;
   virtual Mailbox& mailbox() = 0;
   virtual bool Healthy() const = 0;  // false after a failed write: restart
 };

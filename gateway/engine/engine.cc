@@ -17,9 +17,9 @@ constexpr std::chrono::minutes kHousekeepingInterval{10};
 constexpr std::string_view kGatewayDocument = "/v1/gateway";
 constexpr std::string_view kCertificates = "/v1/certificates/";
 constexpr std::string_view kPostPaths[] = {
-    "/v1/registrations",       "/v1/revocations",          "/v1/seller-blocks/challenge",
-    "/v1/seller-blocks",       "/v1/seller-blocks/cancel", "/v1/payments/challenge",
-    "/v1/payments",            "/v1/mailbox"};
+    "/v1/registrations",       "/v1/renewals",             "/v1/revocations",
+    "/v1/seller-blocks",       "/v1/seller-blocks/cancel", "/v1/seller-blocks/challenge",
+    "/v1/payments",            "/v1/payments/challenge",   "/v1/mailbox"};
 
 // Answers for what is no message at all; nullopt: go on.
 std::optional<base::Error> CheckRoute(const Request& request) {
@@ -60,8 +60,10 @@ Engine::Engine(const Config& config, const base::Clock& clock, const GatewayKeys
       settler_(clock, envelope_, participants_, store.authorisations(), bank, storage_keys,
                parking_, workers_, limits_),
       challenge_(clock, envelope_, participants_, handshakes_, limits_),
-      registration_(clock, envelope_, store.registrations(), bank, workers_, limits_,
-                    config.engine.public_url),
+      issuance_(clock, envelope_, limits_, config.engine.public_url),
+      registration_(clock, envelope_, issuance_, store.registrations(), bank, workers_, limits_),
+      renewal_(clock, envelope_, messages_, issuance_, store.registrations(),
+               store.certificates(), bank, workers_, limits_),
       seller_certification_(clock, envelope_, messages_, participants_, store.csblks(), bank,
                             workers_, limits_),
       payment_({.clock = clock,
@@ -123,6 +125,7 @@ void Engine::Post(Request request, Reply reply) {
     return run(seller_certification_, &SellerCertification::Cancel);
   }
   if (path == "/v1/registrations") return run(registration_, &Registration::Register);
+  if (path == "/v1/renewals") return run(renewal_, &Renewal::Renew);
   if (path == "/v1/revocations") return run(revocation_, &Revocation::Revoke);
   run(mailbox_, &Mailbox::Read);
 }

@@ -18,11 +18,13 @@
 #include "gateway/engine/challenge.h"
 #include "gateway/engine/documents.h"
 #include "gateway/engine/handshake.h"
+#include "gateway/engine/issuance.h"
 #include "gateway/engine/keys.h"
 #include "gateway/engine/mailbox.h"
 #include "gateway/engine/parking.h"
 #include "gateway/engine/payment.h"
 #include "gateway/engine/registration.h"
+#include "gateway/engine/renewal.h"
 #include "gateway/engine/revocation.h"
 #include "gateway/engine/seller_certification.h"
 #include "gateway/engine/settler.h"
@@ -76,7 +78,9 @@ class Engine {
   Parking parking_;
   Settler settler_;
   Challenge challenge_;
+  Issuance issuance_;
   Registration registration_;
+  Renewal renewal_;
   SellerCertification seller_certification_;
   Payment payment_;
   Mailbox mailbox_;

@@ -34,10 +34,15 @@ void Participants::Remember(const Cached& cached) {
   young_.insert_or_assign(cached.certificate.fingerprint(), cached);
 }
 
-Result<Certificate> Participants::ParseChecked(std::string_view der, Role role) {
+Result<Certificate> Participants::ParseChecked(std::string_view der, Role role,
+                                               std::chrono::seconds grace) {
   ASSIGN_OR_RETURN(Cached cached, Parse(der));
   const Certificate& certificate = cached.certificate;
-  const base::UnixTime now = clock_.Now();
+  base::UnixTime now = clock_.Now();
+  // Within the grace it is judged as in the last second of its life.
+  if (now > certificate.not_after() && now <= certificate.not_after() + grace) {
+    now = certificate.not_after();
+  }
   if (!cached.good) {
     RETURN_IF_ERROR(checker_.Check(certificate, role, now));
     // Only now: what strangers made up must not fill the memory, nor drive out what is good.
@@ -49,8 +54,10 @@ Result<Certificate> Participants::ParseChecked(std::string_view der, Role role) 
   return certificate;
 }
 
-Result<Participant> Participants::Find(std::string_view der, Role role) {
-  ASSIGN_OR_RETURN(Certificate sent, ParseChecked(der, role));
+Result<Participant> Participants::Find(std::string_view der, Role role, Admission admission) {
+  const std::chrono::seconds grace =
+      admission == Admission::kRenewal ? kRenewalGrace : std::chrono::days(0);
+  ASSIGN_OR_RETURN(Certificate sent, ParseChecked(der, role, grace));
   ASSIGN_OR_RETURN(auto pair, register_.FindByFingerprint(sent.fingerprint()));
   if (!pair) {
     return base::Fail(ErrorCode::kCertificateInvalid, "certificate is not in the register");
@@ -58,10 +65,13 @@ Result<Participant> Participants::Find(std::string_view der, Role role) {
   if (pair->revoked != RevocationReason::kNone) {
     return base::Fail(ErrorCode::kCertificateRevoked, "certificate of a revoked participant");
   }
-  ASSIGN_OR_RETURN(Certificate v,
-                   ParseChecked(pair->signature_certificate, Role::kParticipantSignature));
-  ASSIGN_OR_RETURN(Certificate p,
-                   ParseChecked(pair->encryption_certificate, Role::kParticipantEncryption));
+  if (pair->held && admission != Admission::kRevocation) {
+    return base::Fail(ErrorCode::kAccountRefused, "the operator holds this participant");
+  }
+  ASSIGN_OR_RETURN(Certificate v, ParseChecked(pair->signature_certificate,
+                                               Role::kParticipantSignature, grace));
+  ASSIGN_OR_RETURN(Certificate p, ParseChecked(pair->encryption_certificate,
+                                               Role::kParticipantEncryption, grace));
   return Participant{.signature = std::move(v), .encryption = std::move(p)};
 }
 
@@ -84,15 +94,17 @@ Result<Certificate> Participants::NewestEncryptionCertificate(std::string_view p
   return cached.certificate;
 }
 
-Result<bool> Participants::SellerBarred(std::string_view participant_id) const {
+base::Status Participants::CheckSeller(std::string_view participant_id) const {
   ASSIGN_OR_RETURN(auto pairs, register_.FindByParticipant(participant_id));
+  if (pairs.empty()) return base::Fail(ErrorCode::kCertificateRevoked, "the seller is unknown");
   for (const auto& pair : pairs) {
     if (pair.revoked == RevocationReason::kKeyCompromise ||
         pair.revoked == RevocationReason::kCessationOfOperation) {
-      return true;
+      return base::Fail(ErrorCode::kCertificateRevoked, "the seller was revoked");
     }
   }
-  return pairs.empty();
+  if (!pairs.front().held) return {};
+  return base::Fail(ErrorCode::kAccountRefused, "the operator holds the seller");
 }
 
 }  // namespace paygate::gateway::engine

@@ -22,22 +22,34 @@ struct Participant {
   const std::string& id() const { return signature.subject_id(); }
 };
 
+// Whom a message may come from, besides a participant whose certificates are valid now, not revoked
+// and not held.
+enum class Admission : uint8_t {
+  kPresent,     // nobody else
+  kRenewal,     // one whose certificates expired at most kRenewalGrace ago
+  kRevocation,  // one whom the operator holds
+};
+
 class Participants {
  public:
+  static constexpr std::chrono::days kRenewalGrace{30};  // protocol.md section 4
+
   Participants(const base::Clock& clock, const protocol::CertificateChecker& checker,
                const storage::CertificateRegister& certificates)
       : clock_(clock), checker_(checker), register_(certificates) {}
 
   // By the certificate that a message carries (Cert_V with a JWS, Cert_P with a first message).
-  // kCertificateInvalid or kCertificateRevoked.
-  base::Result<Participant> Find(std::string_view certificate_der, protocol::Role role);
+  // kCertificateInvalid, kCertificateRevoked, or kAccountRefused for one who is held.
+  base::Result<Participant> Find(std::string_view certificate_der, protocol::Role role,
+                                 Admission admission = Admission::kPresent);
   // For answering, whatever the status is now: the pair to which a fingerprint belongs.
   base::Result<protocol::Certificate> EncryptionCertificateOf(std::string_view fingerprint);
   // ID_X's newest Cert_P that is valid now; if none is, the newest of all, so that a result that
   // was promised can still be delivered.
   base::Result<protocol::Certificate> NewestEncryptionCertificate(std::string_view participant_id);
-  // Has ID_X been revoked so that its CSBLKs may no longer be paid (protocol.md section 6)?
-  base::Result<bool> SellerBarred(std::string_view participant_id) const;
+  // May ID_X's CSBLKs be paid (protocol.md section 6)? kCertificateRevoked; kAccountRefused while
+  // the seller is held.
+  base::Status CheckSeller(std::string_view participant_id) const;
 
  private:
   static constexpr size_t kCacheGeneration = 65536;  // certificates; two generations are kept
@@ -49,7 +61,8 @@ class Participants {
   using Cache = std::unordered_map<std::string, Cached>;
 
   base::Result<Cached> Parse(std::string_view der);
-  base::Result<protocol::Certificate> ParseChecked(std::string_view der, protocol::Role role);
+  base::Result<protocol::Certificate> ParseChecked(std::string_view der, protocol::Role role,
+                                                   std::chrono::seconds grace = {});
   void Remember(const Cached& cached);
 
   const base::Clock& clock_;

@@ -112,8 +112,7 @@ Result<Payment::Sale> Payment::CheckCsblk(const PaymentAuthorisationPayload& aut
                     {"meaning", "it carries our signature: the signature key may be stolen"}});
     return Fail(ErrorCode::kCsblkUnknown, "CSBLK verifies but is not in the register");
   }
-  ASSIGN_OR_RETURN(const bool barred, p_.participants.SellerBarred(payload.sub));
-  if (barred) return Fail(ErrorCode::kCertificateRevoked, "the seller was revoked");
+  RETURN_IF_ERROR(p_.participants.CheckSeller(payload.sub));
   return Sale{.csblk_id = csblk_id, .payload = std::move(payload)};
 }
 

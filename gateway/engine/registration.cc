@@ -16,7 +16,10 @@ void Registration::Register(std::string_view jwe, Reply reply) {
   if (!applicant) return reply.Problem(applicant.error());
   auto known = registrations_.Find(applicant->digest);
   if (!known) return reply.Problem(known.error());
-  if (*known) return Answer(*applicant, 201, "registered", (*known)->registered_jws, reply);
+  if (*known) {
+    return Issuance::Answer(applicant->encryption_key, 201, "registered",
+                            (*known)->registered_jws, reply);
+  }
   if (auto good = Check(*applicant); !good) return Refuse(*applicant, good.error(), reply);
   // The bank may have heard of it, and the code is used up: then it is never too old. Otherwise too
   // old decides nothing (the refusal is not stored, and a clock that is ahead comes right again).
@@ -87,55 +90,17 @@ void Registration::Certify(Applicant applicant, const bank::Verification& answer
   if (answer.verdict == bank::Verdict::kRefused) {
     return Refuse(applicant, {ErrorCode::kEnrolmentRefused, "bank: " + answer.reason}, reply);
   }
-  auto registered = Issue(applicant);
+  auto issued = issuance_.Issue({.digest = applicant.digest,
+                                 .nonce = applicant.payload.nonce,
+                                 .participant_id = applicant.participant_id,
+                                 .signature_key = applicant.signature_key,
+                                 .encryption_key = applicant.encryption_key,
+                                 .account_binding = applicant.disclosure.RawDigest()});
+  if (!issued) return reply.Problem(issued.error());
+  auto registered = registrations_.Complete(std::move(*issued));
   if (!registered) return reply.Problem(registered.error());
   base::LogInfo("participant.registered", {{"id", registered->participant_id}});
-  Answer(applicant, 201, "registered", registered->registered_jws, reply);
-}
-
-Result<protocol::Certificate> Registration::Certificate(const Applicant& applicant,
-                                                        protocol::Role role,
-                                                        const protocol::PublicKey& key) const {
-  const base::UnixTime now = clock_.Now();
-  const protocol::CertificateTemplate what{
-      .role = role,
-      .subject_cn = applicant.participant_id,
-      .subject_key = key,
-      // Valid at once for a participant whose clock is slow.
-      .not_before = now - limits_.clock_skew,
-      .not_after = now + limits_.certificate_lifetime,
-      .account_binding = applicant.disclosure.RawDigest(),
-      .crl_url = public_url_.empty() ? "" : public_url_ + "/v1/crl",
-      .ocsp_url = public_url_.empty() ? "" : public_url_ + "/v1/ocsp"};
-  const GatewayKeys& keys = envelope_.keys();
-  return protocol::BuildCertificate(what, &keys.issuing_ca, *keys.issuing);
-}
-
-// Paper 6.2.2: 3. PG → X: Cert_PX, Cert_VX, P_PG, V_PG
-Result<storage::Registration> Registration::Issue(const Applicant& applicant) {
-  ASSIGN_OR_RETURN(auto signature, Certificate(applicant, protocol::Role::kParticipantSignature,
-                                               applicant.signature_key));
-  ASSIGN_OR_RETURN(auto encryption, Certificate(applicant, protocol::Role::kParticipantEncryption,
-                                                applicant.encryption_key));
-  const GatewayKeys& keys = envelope_.keys();
-  const protocol::RegisteredPayload payload{
-      .iss = keys.id,
-      .sub = applicant.participant_id,
-      .iat = base::ToNumericDate(clock_.Now()),
-      .request = applicant.digest,
-      .nonce = applicant.payload.nonce,
-      .signature_certificate = signature.der(),
-      .encryption_certificate = encryption.der(),
-      .chain = {keys.issuing_ca.der()},
-      .gateway_signature = keys.signature_certificate.der(),
-      .gateway_encryption = keys.encryption_certificate.der()};
-  ASSIGN_OR_RETURN(std::string jws, envelope_.Sign(protocol::kTypRegistered, payload.Print()));
-  return registrations_.Complete({.request_digest = applicant.digest,
-                                  .participant_id = applicant.participant_id,
-                                  .signature_certificate = signature.der(),
-                                  .encryption_certificate = encryption.der(),
-                                  .registered_jws = std::move(jws),
-                                  .registered_at = clock_.Now()});
+  Issuance::Answer(applicant.encryption_key, 201, "registered", registered->registered_jws, reply);
 }
 
 // An applicant has no ID yet: `sub` is the nonce of the registration. Not stored: strangers could
@@ -151,16 +116,7 @@ void Registration::Refuse(const Applicant& applicant, const base::Error& error,
                                          .code = std::string(wire.code)};
   auto jws = envelope_.Sign(protocol::kTypRefusal, refusal.Print());
   if (!jws) return reply.Problem(jws.error());
-  Answer(applicant, wire.status, "refusal", *jws, reply);
-}
-
-// To the key that is being certified: only its holder learns what was decided.
-void Registration::Answer(const Applicant& applicant, uint32_t status, std::string_view member,
-                          std::string_view jws, Reply& reply) {
-  auto jwe =
-      protocol::SealJwe(applicant.encryption_key, "", {}, protocol::PrintSingle(member, jws));
-  if (!jwe) return reply.Problem(jwe.error());
-  reply.Jose(status, std::move(*jwe));
+  Issuance::Answer(applicant.encryption_key, wire.status, "refusal", *jws, reply);
 }
 
 }  // namespace paygate::gateway::engine

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/worker_pool.h"
 #include "gateway/engine/envelope.h"
+#include "gateway/engine/issuance.h"
 #include "gateway/engine/limits.h"
 #include "gateway/engine/reply.h"
 #include "protocol/messages.h"
@@ -18,16 +19,16 @@ namespace paygate::gateway::engine {
 
 class Registration {
  public:
-  Registration(const base::Clock& clock, const Envelope& envelope,
+  Registration(const base::Clock& clock, const Envelope& envelope, const Issuance& issuance,
                storage::Registrations& registrations, bank::Bank& bank, base::WorkerPool& workers,
-               const Limits& limits, std::string public_url)
+               const Limits& limits)
       : clock_(clock),
         envelope_(envelope),
+        issuance_(issuance),
         registrations_(registrations),
         bank_(bank),
         workers_(workers),
-        limits_(limits),
-        public_url_(std::move(public_url)) {}
+        limits_(limits) {}
 
   void Register(std::string_view jwe, Reply reply);
 
@@ -42,20 +43,15 @@ class Registration {
   base::Result<Applicant> Verify(std::string_view jwe) const;
   base::Status Check(const Applicant& applicant) const;
   void Certify(Applicant applicant, const bank::Verification& answer, Reply reply);
-  base::Result<storage::Registration> Issue(const Applicant& applicant);
-  base::Result<protocol::Certificate> Certificate(const Applicant& applicant, protocol::Role role,
-                                                  const protocol::PublicKey& key) const;
   void Refuse(const Applicant& applicant, const base::Error& error, Reply& reply) const;
-  static void Answer(const Applicant& applicant, uint32_t status, std::string_view member,
-                     std::string_view jws, Reply& reply);
 
   const base::Clock& clock_;
   const Envelope& envelope_;
+  const Issuance& issuance_;
   storage::Registrations& registrations_;
   bank::Bank& bank_;
   base::WorkerPool& workers_;
   const Limits& limits_;
-  const std::string public_url_;
 };
 
 }  // namespace paygate::gateway::engine

@@ -30,14 +30,19 @@ void Revocation::Revoke(std::string_view compact, Reply reply) {
   auto jws = protocol::ParseJws(*single, protocol::kTypRevocation, protocol::KeyName::kX5c);
   if (!jws) return reply.Problem(jws.error());
   if (messages_.AnswerRefusedBefore(*jws, reply)) return;
-  auto message = messages_.Verify(std::move(*jws));
+  // A resent revocation comes from a participant who is revoked: by it.
+  auto before = certificates_.RevokedBy(jws->Digest());
+  if (!before) return reply.Problem(before.error());
+  if (*before) return messages_.AcknowledgeAgain(*jws, reply);
+  auto message = messages_.Verify(std::move(*jws), Admission::kRevocation);
   if (!message) return reply.Problem(message.error());
 
   auto revoke = [&]() -> base::Status {
     ASSIGN_OR_RETURN(auto payload, protocol::RevocationPayload::Parse(message->payload));
     RETURN_IF_ERROR(messages_.CheckParties(*message, payload.iss, payload.aud));
     RETURN_IF_ERROR(CheckTime(clock_, payload.iat, limits_.clock_skew));
-    return certificates_.Revoke(message->sender.id(), ToStored(payload.reason), clock_.Now());
+    return certificates_.Revoke(message->sender.id(), ToStored(payload.reason), clock_.Now(),
+                                message->digest);
   };
   if (auto done = revoke(); !done) return messages_.Refuse(*message, done.error(), reply);
   base::LogInfo("participant.revoked", {{"id", message->sender.id()}});

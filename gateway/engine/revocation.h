@@ -1,5 +1,6 @@
 // Revocation by the participant (protocol.md section 4): from the acknowledgement on, every message
-// under these certificates is refused. Thread-safe.
+// under these certificates is refused, but for the revocation itself sent again: it is acknowledged
+// again. Thread-safe.
 #pragma once
 
 #include <string_view>

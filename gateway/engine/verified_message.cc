@@ -10,12 +10,14 @@ namespace paygate::gateway::engine {
 using base::ErrorCode;
 using base::Result;
 
-Result<VerifiedMessage> SignedMessages::Verify(protocol::UnverifiedJws jws) const {
+Result<VerifiedMessage> SignedMessages::Verify(protocol::UnverifiedJws jws,
+                                               Admission admission) const {
   if (jws.x5c.size() != 1) {
     return base::Fail(ErrorCode::kMalformed, "x5c must hold the signature certificate alone");
   }
   ASSIGN_OR_RETURN(Participant sender,
-                   participants_.Find(jws.x5c[0], protocol::Role::kParticipantSignature));
+                   participants_.Find(jws.x5c[0], protocol::Role::kParticipantSignature,
+                                      admission));
   ASSIGN_OR_RETURN(protocol::VerifiedJws verified,
                    protocol::VerifyJws(std::move(jws), sender.signature.key()));
   return VerifiedMessage{.sender = std::move(sender),
@@ -97,13 +99,26 @@ void SignedMessages::Refuse(const VerifiedMessage& message, const base::Error& e
 }
 
 void SignedMessages::Acknowledge(const VerifiedMessage& message, Reply& reply) const {
+  AcknowledgeTo(message.sender.encryption, message.digest, reply);
+}
+
+void SignedMessages::AcknowledgeAgain(const protocol::UnverifiedJws& jws, Reply& reply) const {
+  // Same digest, so the same x5c as in the message that was carried out.
+  if (jws.x5c.size() != 1) return reply.Problem({ErrorCode::kMalformed, "no x5c"});
+  auto recipient = participants_.EncryptionCertificateOf(base::Sha256Base64Url(jws.x5c[0]));
+  if (!recipient) return reply.Problem(recipient.error());
+  AcknowledgeTo(*recipient, jws.Digest(), reply);
+}
+
+void SignedMessages::AcknowledgeTo(const protocol::Certificate& recipient,
+                                   const std::string& digest, Reply& reply) const {
   protocol::DonePayload done{.iss = envelope_.keys().id,
-                             .sub = message.sender.id(),
+                             .sub = recipient.subject_id(),
                              .iat = base::ToNumericDate(clock_.Now()),
-                             .request = message.digest};
+                             .request = digest};
   auto jws = envelope_.Sign(protocol::kTypDone, done.Print());
   if (!jws) return reply.Problem(jws.error());
-  Answer(message.sender.encryption, 200, protocol::PrintSingle("done", *jws), reply);
+  Answer(recipient, 200, protocol::PrintSingle("done", *jws), reply);
 }
 
 }  // namespace paygate::gateway::engine

@@ -32,7 +32,8 @@ class SignedMessages {
       : clock_(clock), envelope_(envelope), participants_(participants), refusals_(refusals) {}
 
   // x5c → Cert_V, valid, registered, not revoked; then the signature.
-  base::Result<VerifiedMessage> Verify(protocol::UnverifiedJws jws) const;
+  base::Result<VerifiedMessage> Verify(protocol::UnverifiedJws jws,
+                                       Admission admission = Admission::kPresent) const;
   // iss and aud of a payload against the sender and this gateway.
   base::Status CheckParties(const VerifiedMessage& message, std::string_view iss,
                             std::string_view aud) const;
@@ -45,11 +46,16 @@ class SignedMessages {
               std::string_view payment_id = {}) const;
   // {"done": JWS}
   void Acknowledge(const VerifiedMessage& message, Reply& reply) const;
+  // The same, for a message that was carried out before, whatever the sender's status is now.
+  void AcknowledgeAgain(const protocol::UnverifiedJws& jws, Reply& reply) const;
   // A JWE to the sender, or a problem if sealing fails.
   static void Answer(const protocol::Certificate& recipient, uint32_t status,
                      std::string_view payload, Reply& reply);
 
  private:
+  void AcknowledgeTo(const protocol::Certificate& recipient, const std::string& digest,
+                     Reply& reply) const;
+
   const base::Clock& clock_;
   const Envelope& envelope_;
   Participants& participants_;

@@ -20,6 +20,7 @@ namespace {
 constexpr std::array<const char*, kFamilies> kFamilyNames = {
     "intents", "prepared",      "open",  "settlements",  "csblks", "csblk_states", "tries", "sales",
     "fates",   "registrations", "pairs", "certificates", "mail",   "boxes",        "acks",
+    "standings", "cursors",
 };
 
 // Memory: at most the cache and the write buffers, whatever is stored (index and filter blocks live
@@ -40,7 +41,7 @@ const char* NameOf(Family family) { return kFamilyNames[static_cast<size_t>(fami
   ::rocksdb::DBOptions o;
   o.env = env;
   o.create_if_missing = create;
-  o.create_missing_column_families = create;
+  o.create_missing_column_families = true;  // a store of an older release has fewer
   o.paranoid_checks = true;
   // docs/decisions/0003: a torn tail is accepted, damage before it is not, so no recycled logs.
   o.wal_recovery_mode = recovery;

@@ -25,9 +25,9 @@ namespace paygate::storage::rocksdb {
 // The grammar of each is at the top of records.cc. The order is that of kFamilyNames.
 enum class Family : uint8_t {
   kIntents, kPrepared, kOpen, kSettlements, kCsblks, kCsblkStates, kTries, kSales, kFates,
-  kRegistrations, kPairs, kCertificates, kMail, kBoxes, kAcks,
+  kRegistrations, kPairs, kCertificates, kMail, kBoxes, kAcks, kStandings, kCursors,
 };
-constexpr size_t kFamilies = static_cast<size_t>(Family::kAcks) + 1;
+constexpr size_t kFamilies = static_cast<size_t>(Family::kCursors) + 1;
 
 class Database;
 

@@ -52,21 +52,54 @@ Result<Registration> Participants::Complete(Registration registration) {
   const auto hold = locks_.Lock({registration.request_digest, registration.participant_id,
                                  registration.signature_certificate,
                                  registration.encryption_certificate});
-  ASSIGN_OR_RETURN(const auto fate, database_.Read<Fate>(Family::kFates,
-                                                         registration.request_digest, DecodeFate));
-  if (fate && !IsRegistration(*fate)) return Refused();
-  if (fate && fate->kind == FateKind::kRegistered) {
-    ASSIGN_OR_RETURN(auto first, Find(registration.request_digest));
-    if (first) return std::move(*first);
-    return Database::Damaged(Family::kRegistrations, registration.request_digest,
-                             {ErrorCode::kMalformed, "it was completed and is not there"});
-  }
-  if (fate && fate->reference != registration.participant_id) {
-    return Fail(ErrorCode::kInvalidArgument, "the registration was begun for another ID");
+  ASSIGN_OR_RETURN(auto before, CompletedBefore(registration));
+  if (before) return std::move(*before);
+  ASSIGN_OR_RETURN(const auto standing, FindStanding(registration.participant_id));
+  if (standing && standing->kind == StandingKind::kRevoked) {
+    return Fail(ErrorCode::kCertificateRevoked, "the bank revoked this participant already");
   }
   ASSIGN_OR_RETURN(const auto pairs, Pairs(registration.participant_id));
   RETURN_IF_ERROR(AddRegistration(registration, static_cast<uint32_t>(pairs.size())));
   return registration;
+}
+
+Result<std::optional<Registration>> Participants::CompletedBefore(
+    const Registration& request) const {
+  ASSIGN_OR_RETURN(const auto fate,
+                   database_.Read<Fate>(Family::kFates, request.request_digest, DecodeFate));
+  if (!fate) return std::optional<Registration>();
+  if (!IsRegistration(*fate)) return Refused();
+  if (fate->kind == FateKind::kRegistered) {
+    ASSIGN_OR_RETURN(auto first, Find(request.request_digest));
+    if (first) return first;
+    return Database::Damaged(Family::kRegistrations, request.request_digest,
+                             {ErrorCode::kMalformed, "it was completed and is not there"});
+  }
+  if (fate->reference != request.participant_id) {
+    return Fail(ErrorCode::kInvalidArgument, "the registration was begun for another ID");
+  }
+  return std::optional<Registration>();
+}
+
+Result<Registration> Participants::Renew(Registration renewal, std::string_view current) {
+  RETURN_IF_ERROR(CheckId(renewal.request_digest));
+  RETURN_IF_ERROR(CheckId(renewal.participant_id));
+  const auto hold =
+      locks_.Lock({renewal.request_digest, renewal.participant_id, renewal.signature_certificate,
+                   renewal.encryption_certificate});
+  ASSIGN_OR_RETURN(auto before, CompletedBefore(renewal));
+  if (before) return std::move(*before);
+  ASSIGN_OR_RETURN(const auto pairs, Pairs(renewal.participant_id));
+  if (pairs.empty()) return Fail(ErrorCode::kCertificateInvalid, "no such participant");
+  if (pairs.back().revoked != RevocationReason::kNone) {
+    return Fail(ErrorCode::kCertificateRevoked, "the participant was revoked meanwhile");
+  }
+  if (base::Sha256Base64Url(pairs.back().signature_certificate) != current &&
+      base::Sha256Base64Url(pairs.back().encryption_certificate) != current) {
+    return Fail(ErrorCode::kCertificateInvalid, "the certificate was renewed already");
+  }
+  RETURN_IF_ERROR(AddRegistration(renewal, static_cast<uint32_t>(pairs.size())));
+  return renewal;
 }
 
 Status Participants::AddRegistration(const Registration& r, uint32_t pair) {
@@ -127,7 +160,10 @@ Result<std::optional<RegisteredCertificates>> Participants::FindByFingerprint(
                    database_.Read<PairReference>(Family::kCertificates, fingerprint,
                                                  DecodePairReference));
   if (!reference) return std::optional<RegisteredCertificates>();
-  return FindPair(*reference);
+  ASSIGN_OR_RETURN(auto pair, FindPair(*reference));
+  ASSIGN_OR_RETURN(const auto held, FindHold(reference->participant_id));
+  pair->held = held.has_value();
+  return pair;
 }
 
 Result<std::vector<RegisteredCertificates>> Participants::Pairs(
@@ -149,28 +185,65 @@ Result<std::vector<RegisteredCertificates>> Participants::Pairs(
 Result<std::vector<RegisteredCertificates>> Participants::FindByParticipant(
     std::string_view participant_id) const {
   ASSIGN_OR_RETURN(auto pairs, Pairs(participant_id));
+  ASSIGN_OR_RETURN(const auto held, FindHold(participant_id));
+  for (auto& pair : pairs) pair.held = held.has_value();
   std::reverse(pairs.begin(), pairs.end());
   return pairs;
 }
 
 Status Participants::Revoke(std::string_view participant_id, RevocationReason reason,
-                            base::UnixTime at) {
+                            base::UnixTime at, std::string_view request_digest) {
   if (reason == RevocationReason::kNone) {
     return Fail(ErrorCode::kInvalidArgument, "a revocation needs a reason");
   }
-  const auto hold = locks_.Lock({participant_id});
+  const auto hold = locks_.Lock({participant_id, request_digest});
   ASSIGN_OR_RETURN(auto pairs, Pairs(participant_id));
   if (pairs.empty()) return Fail(ErrorCode::kNotFound, "no such participant");
   Batch batch(database_);
+  AddRevocation(pairs, reason, at, batch);
+  if (!request_digest.empty()) {
+    RETURN_IF_ERROR(CheckId(request_digest));
+    ASSIGN_OR_RETURN(const auto fate,
+                     database_.Read<Fate>(Family::kFates, request_digest, DecodeFate));
+    if (fate && fate->kind != FateKind::kRevoked) return Refused();
+    batch.Put(Family::kFates, request_digest,
+              EncodeFate({FateKind::kRevoked, std::string(participant_id), at}));
+  }
+  if (batch.empty()) return {};
+  return database_.Write(batch);
+}
+
+void Participants::AddRevocation(std::vector<RegisteredCertificates>& pairs,
+                                 RevocationReason reason, base::UnixTime at, Batch& batch) const {
   for (size_t i = 0; i < pairs.size(); ++i) {
     if (pairs[i].revoked != RevocationReason::kNone) continue;
     pairs[i].revoked = reason;
     pairs[i].revoked_at = at;
-    batch.Put(Family::kPairs, PairKey(participant_id, static_cast<uint32_t>(i)),
+    batch.Put(Family::kPairs, PairKey(pairs[i].participant_id, static_cast<uint32_t>(i)),
               EncodePair(pairs[i]));
   }
-  if (batch.empty()) return {};
-  return database_.Write(batch);
+}
+
+Result<bool> Participants::RevokedBy(std::string_view request_digest) const {
+  ASSIGN_OR_RETURN(const auto fate,
+                   database_.Read<Fate>(Family::kFates, request_digest, DecodeFate));
+  return fate && fate->kind == FateKind::kRevoked;
+}
+
+Result<std::vector<std::string>> Participants::ListParticipants(std::string_view after,
+                                                                size_t limit) const {
+  std::vector<std::string> ids;
+  // Behind every pair of `after`.
+  const std::string first = after.empty() ? "" : PairKey(after, UINT32_MAX) + '\0';
+  RETURN_IF_ERROR(database_.ForEach(
+      Family::kPairs, "", first, [&](std::string_view key, std::string_view) -> Result<bool> {
+        ASSIGN_OR_RETURN(std::string id, ParseParticipant(key));
+        if (!ids.empty() && ids.back() == id) return true;
+        if (ids.size() >= limit) return false;
+        ids.push_back(std::move(id));
+        return true;
+      }));
+  return ids;
 }
 
 }  // namespace paygate::storage::rocksdb

@@ -12,7 +12,9 @@
 
 namespace paygate::storage::rocksdb {
 
-class Participants final : public Registrations, public CertificateRegister {
+class Participants final : public Registrations,
+                           public CertificateRegister,
+                           public BankNotices {
  public:
   Participants(Database& database, KeyLocks& locks) : database_(database), locks_(locks) {}
 
@@ -20,20 +22,37 @@ class Participants final : public Registrations, public CertificateRegister {
   base::Result<std::string> Begin(std::string_view request_digest,
                                   std::string_view proposed_participant_id) override;
   base::Result<Registration> Complete(Registration registration) override;
+  base::Result<Registration> Renew(Registration renewal, std::string_view current) override;
   base::Result<std::optional<Registration>> Find(std::string_view request_digest) const override;
 
   base::Result<std::optional<RegisteredCertificates>> FindByFingerprint(
       std::string_view fingerprint) const override;
   base::Result<std::vector<RegisteredCertificates>> FindByParticipant(
       std::string_view participant_id) const override;
-  base::Status Revoke(std::string_view participant_id, RevocationReason reason,
-                      base::UnixTime at) override;
+  base::Status Revoke(std::string_view participant_id, RevocationReason reason, base::UnixTime at,
+                      std::string_view request_digest) override;
+  base::Result<bool> RevokedBy(std::string_view request_digest) const override;
+  base::Status Hold(std::string_view participant_id, std::string_view note,
+                    base::UnixTime at) override;
+  base::Status Release(std::string_view participant_id) override;
+  base::Result<std::optional<HeldState>> FindHold(std::string_view participant_id) const override;
+  base::Result<std::vector<std::string>> ListParticipants(std::string_view after,
+                                                          size_t limit) const override;
+
+  base::Result<std::string> Cursor(std::string_view adapter) const override;
+  base::Result<bool> Apply(std::string_view adapter, const BankNotice& notice,
+                           base::UnixTime at) override;
 
  private:
   base::Result<std::optional<RegisteredCertificates>> FindPair(const PairReference& which) const;
   // All pairs, oldest first: their numbers are 0, 1, 2 …
   base::Result<std::vector<RegisteredCertificates>> Pairs(std::string_view participant_id) const;
+  base::Result<std::optional<Registration>> CompletedBefore(const Registration& request) const;
   base::Status AddRegistration(const Registration& registration, uint32_t pair);
+  base::Result<std::optional<Standing>> FindStanding(std::string_view participant_id) const;
+  // Into the batch: every pair that is not revoked yet.
+  void AddRevocation(std::vector<RegisteredCertificates>& pairs, RevocationReason reason,
+                     base::UnixTime at, Batch& batch) const;
 
   Database& database_;
   KeyLocks& locks_;

@@ -34,6 +34,10 @@
 // boxes          participant_id                 acknowledged cursor: u64
 // acks           be64 at, part participant_id,  cursor acknowledged before (exclusive start of the
 //                be64 cursor                    range that awaits deletion): u64
+// standings      participant_id                 kind: u8 1 held 2 revoked before registration,
+//                                               reason: u8 RevocationReason, 0 only if held,
+//                                               note: bytes, at: time
+// cursors        adapter                        bytes: the last notice of the bank that is taken
 #include "storage/rocksdb/records.h"
 
 #include <algorithm>
@@ -56,7 +60,7 @@ namespace {
 
 constexpr uint8_t kMaxState = static_cast<uint8_t>(CsblkState::kCancelled);
 constexpr uint8_t kMaxReason = static_cast<uint8_t>(RevocationReason::kSuperseded);
-constexpr uint8_t kMaxFate = static_cast<uint8_t>(FateKind::kRegistered);
+constexpr uint8_t kMaxFate = static_cast<uint8_t>(FateKind::kRevoked);
 
 std::string BigEndian(uint64_t n, int bytes) {
   std::string out;
@@ -165,6 +169,11 @@ Result<AckEntry> ParseAckKey(std::string_view key) {
 Result<uint64_t> ParseMailCursor(std::string_view key) {
   if (key.empty() || key.size() != 1u + static_cast<uint8_t>(key[0]) + 8) return BadKey();
   return FromBigEndian(key.substr(key.size() - 8));
+}
+
+Result<std::string> ParseParticipant(std::string_view key) {
+  if (key.empty() || key.size() != 1u + static_cast<uint8_t>(key[0]) + 4) return BadKey();
+  return std::string(key.substr(1, key.size() - 5));
 }
 
 std::string EncodeIntent(const IntentRecord& r) {
@@ -343,6 +352,27 @@ Result<PairReference> DecodePairReference(std::string_view value) {
   PairReference r{f.String(), f.U32()};
   RETURN_IF_ERROR(f.Done());
   return r;
+}
+
+std::string EncodeStanding(const Standing& s) {
+  return Begin()
+      .U8(static_cast<uint8_t>(s.kind))
+      .U8(static_cast<uint8_t>(s.reason))
+      .Bytes(s.note)
+      .I64(ToNumericDate(s.at))
+      .Take();
+}
+
+Result<Standing> DecodeStanding(std::string_view value) {
+  Fields f(value);
+  const uint8_t kind = f.Choice(2), reason = f.Choice(kMaxReason);
+  Standing s{static_cast<StandingKind>(kind), static_cast<RevocationReason>(reason), f.String(),
+             f.Time()};
+  RETURN_IF_ERROR(f.Done());
+  if (kind == 0 || (s.kind == StandingKind::kHeld) != (reason == 0)) {
+    return Fail(ErrorCode::kMalformed, "a standing of no kind, or its reason does not fit");
+  }
+  return s;
 }
 
 std::string EncodeBytes(std::string_view bytes) { return Begin().Bytes(bytes).Take(); }

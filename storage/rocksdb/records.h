@@ -40,6 +40,7 @@ struct AckEntry {
 base::Result<OpenEntry> ParseOpenKey(std::string_view key);
 base::Result<AckEntry> ParseAckKey(std::string_view key);
 base::Result<uint64_t> ParseMailCursor(std::string_view key);
+base::Result<std::string> ParseParticipant(std::string_view key);  // of a PairKey
 
 // ---- Values ----
 
@@ -49,6 +50,7 @@ enum class FateKind : uint8_t {
   kIssued = 3,      // reference: the CSBLK that was issued for the confirmation
   kBegun = 4,       // reference: the participant ID that stands for the registration
   kRegistered = 5,  // the same
+  kRevoked = 6,     // reference: the participant ID that the message revoked
 };
 // What became of a participant's message.
 struct Fate {
@@ -76,6 +78,18 @@ struct PairReference {
   uint32_t pair = 0;
 };
 
+enum class StandingKind : uint8_t {
+  kHeld = 1,     // by the operator; note
+  kRevoked = 2,  // ordered before the participant was in the register; reason
+};
+// What stands against a participant as a whole, besides the pairs' own status.
+struct Standing {
+  StandingKind kind = StandingKind::kHeld;
+  RevocationReason reason = RevocationReason::kNone;
+  std::string note;
+  base::UnixTime at{};
+};
+
 std::string EncodeIntent(const IntentRecord& intent);  // all but payment_id and prepared
 base::Result<IntentRecord> DecodeIntent(std::string_view payment_id, std::string_view value);
 std::string EncodeSettlement(const SettlementRecord& settlement);
@@ -93,7 +107,9 @@ base::Result<RegisteredCertificates> DecodePair(std::string_view participant_id,
                                                 std::string_view value);
 std::string EncodePairReference(const PairReference& reference);
 base::Result<PairReference> DecodePairReference(std::string_view value);
-// Values of one byte string (prepared, open, sales, mail) and of one number (tries, boxes, acks).
+std::string EncodeStanding(const Standing& standing);
+base::Result<Standing> DecodeStanding(std::string_view value);
+// Values of one byte string (prepared, open, sales, mail, cursors) and of one number (tries, boxes, acks).
 std::string EncodeBytes(std::string_view bytes);
 base::Result<std::string> DecodeBytes(std::string_view value);
 std::string EncodeNumber(uint64_t number);

@@ -97,6 +97,7 @@ class RocksStore final : public Store {
   CsblkRegister& csblks() override { return csblks_; }
   Registrations& registrations() override { return participants_; }
   CertificateRegister& certificates() override { return participants_; }
+  BankNotices& bank_notices() override { return participants_; }
   Mailbox& mailbox() override { return mailboxes_; }
   bool Healthy() const override { return database_->Healthy(); }
 

@@ -33,6 +33,7 @@ class ScriptedBank final : public Bank {
     Keep(Call::kStatus, prepared, std::move(done));
   }
   void VerifyAccount(std::string_view, std::string_view, VerificationCallback done) override {
+    if (while_verifying) while_verifying();
     done(verification);
   }
   void VerifyEnrolment(std::string_view, std::string_view, std::string_view, std::string_view,
@@ -71,6 +72,7 @@ class ScriptedBank final : public Bank {
   bool notfound_is_final = true;
   bool away = false;
   std::function<void()> while_preparing;  // what happens in the world meanwhile
+  std::function<void()> while_verifying;  // an account
   Verification verification{.verdict = Verdict::kVerified};
 
  private:

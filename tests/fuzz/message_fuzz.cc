@@ -62,6 +62,9 @@ constexpr Reprint kMessages[] = {
     Again<RefusalPayload>,
     Again<Problem>,
     SingleAgain,
+    Again<RevocationPayload>,
+    Again<RenewalPayload>,
+    Again<RenewalProofPayload>,
 };
 
 }  // namespace

@@ -18,7 +18,7 @@ constexpr char kId[] = "AAECAwQFBgcICQoLDA0ODw";
 }  // namespace
 
 void Fuzz(std::string_view input) {
-  switch (Choose(input, 13)) {
+  switch (Choose(input, 15)) {
     case 0: return Same(DecodeIntent(kId, input), EncodeIntent, input);
     case 1: return Same(DecodeSettlement(input), EncodeSettlement, input);
     case 2: return Same(DecodeFate(input), EncodeFate, input);
@@ -39,6 +39,12 @@ void Fuzz(std::string_view input) {
       if (entry) {
         Require(AckKey(entry->at, entry->participant_id, entry->cursor) == input, "one ack key");
       }
+      return;
+    }
+    case 13: return Same(DecodeStanding(input), EncodeStanding, input);
+    case 14: {
+      auto id = ParseParticipant(input);
+      if (id) Require(input.starts_with(ParticipantPrefix(*id)), "one participant's key");
       return;
     }
     default:

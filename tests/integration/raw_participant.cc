@@ -38,7 +38,9 @@ RawParticipant::RawParticipant(std::unique_ptr<participant::Transport> way,
   gateway_encryption = Must(Certificate::Parse(payload.encryption.at(0).at(0)));
 }
 
-int64_t RawParticipant::Now() const { return base::ToNumericDate(base::SystemClock().Now()); }
+int64_t RawParticipant::Now() const {
+  return base::ToNumericDate(base::SystemClock().Now() + clock_offset);
+}
 
 std::string RawParticipant::Sign(std::string_view typ, std::string_view payload) const {
   return Must(SignJws(*signer, typ, {.name = KeyName::kX5c, .x5c = {signature_certificate}},
@@ -51,7 +53,11 @@ std::string RawParticipant::Seal(std::string_view payload, const JweExtra& extra
 }
 
 std::string RawParticipant::Open(std::string_view jwe) const {
-  return Must(OpenJwe(Must(ParseJwe(jwe)), *decrypter));
+  const auto parsed = Must(ParseJwe(jwe));
+  for (const auto& old : old_decrypters) {
+    if (auto opened = OpenJwe(parsed, *old)) return *opened;
+  }
+  return Must(OpenJwe(parsed, *decrypter));
 }
 
 std::string RawParticipant::Verified(std::string_view jws, std::string_view typ) const {
@@ -102,6 +108,62 @@ RawParticipant& RawParticipant::Register() {
   signature_certificate = registered.signature_certificate;
   encryption_certificate = registered.encryption_certificate;
   return *this;
+}
+
+RawParticipant::NewKeys::NewKeys()
+    : signature(Must(SoftwareKey::Generate(hsm::KeyType::kP256, hsm::KeyUsage::kSign))),
+      encryption(Must(SoftwareKey::Generate(hsm::KeyType::kP256, hsm::KeyUsage::kDecrypt))),
+      signer(Must(signature.AsSigner())),
+      decrypter(Must(encryption.AsDecrypter())) {}
+
+std::string RawParticipant::RenewalProof(const NewKeys& keys,
+                                         const RenewalProofPayload& proof) const {
+  return Must(SignJws(*keys.signer, kTypRenewalProof, {}, proof.Print()));
+}
+
+RenewalPayload RawParticipant::NewRenewal(const NewKeys& keys) const {
+  const std::string nonce = NewNonce();
+  return {.iss = id,
+          .aud = gateway_id,
+          .iat = Now(),
+          .nonce = nonce,
+          .signature_jwk = keys.signature.public_key().ToJwk(),
+          .encryption_jwk = keys.encryption.public_key().ToJwk(),
+          .disclosure = binding,
+          .proof = RenewalProof(keys, {.iss = id, .aud = gateway_id, .nonce = nonce})};
+}
+
+std::string RawParticipant::RenewalJws(const RenewalPayload& payload) const {
+  return Sign(kTypRenewal, payload.Print());
+}
+
+Said RawParticipant::SendRenewal(const std::string& jws, const NewKeys& keys) {
+  old_decrypters.push_back(Must(keys.encryption.AsDecrypter()));
+  const Said said = Post("/v1/renewals", Seal(PrintSingle("renewal", jws)));
+  old_decrypters.pop_back();
+  return said;
+}
+
+void RawParticipant::Adopt(NewKeys keys, const Said& renewed) {
+  const std::string jws = Must(ParseSingle(renewed.payload, "registered"));
+  const auto registered = Must(RegisteredPayload::Parse(Verified(jws, kTypRegistered)));
+  signature_certificate = registered.signature_certificate;
+  encryption_certificate = registered.encryption_certificate;
+  old_decrypters.push_back(std::move(decrypter));
+  signature_key = keys.signature;
+  encryption_key = keys.encryption;
+  signer = std::move(keys.signer);
+  decrypter = std::move(keys.decrypter);
+}
+
+std::string RawParticipant::RevocationJws(RevocationReason reason) const {
+  const RevocationPayload payload{
+      .iss = id, .aud = gateway_id, .iat = Now(), .nonce = NewNonce(), .reason = reason};
+  return Sign(kTypRevocation, payload.Print());
+}
+
+Said RawParticipant::SendRevocation(const std::string& jws) {
+  return Post("/v1/revocations", Seal(PrintSingle("revocation", jws)));
 }
 
 // ---- Sections 5 and 6 ----

@@ -44,6 +44,20 @@ class RawParticipant {
   protocol::RegistrationPayload NewRegistration() const;
   Said SendRegistration(const protocol::RegistrationPayload& payload);
   RawParticipant& Register();  // and keeps the certificates
+  struct NewKeys {
+    NewKeys();
+    protocol::SoftwareKey signature, encryption;
+    std::unique_ptr<hsm::Signer> signer;
+    std::unique_ptr<hsm::Decrypter> decrypter;
+  };
+  std::string RenewalProof(const NewKeys& keys, const protocol::RenewalProofPayload& proof) const;
+  protocol::RenewalPayload NewRenewal(const NewKeys& keys) const;  // honest, with its proof
+  std::string RenewalJws(const protocol::RenewalPayload& payload) const;
+  // What comes back may be for the new key.
+  Said SendRenewal(const std::string& jws, const NewKeys& keys);
+  void Adopt(NewKeys keys, const Said& renewed);
+  std::string RevocationJws(protocol::RevocationReason reason) const;
+  Said SendRevocation(const std::string& jws);
 
   // ---- Sections 5 and 6 ----
   struct Challenge {
@@ -75,7 +89,7 @@ class RawParticipant {
   std::string Sign(std::string_view typ, std::string_view payload) const;  // with x5c
   std::string Seal(std::string_view payload, const protocol::JweExtra& extra = {}) const;
   Said Post(const std::string& path, const std::string& jwe);
-  std::string Open(std::string_view jwe) const;
+  std::string Open(std::string_view jwe) const;  // by `decrypter` or one before it
   // The gateway's JWS of this typ, verified; its payload.
   std::string Verified(std::string_view jws, std::string_view typ) const;
   int64_t Now() const;
@@ -90,6 +104,8 @@ class RawParticipant {
   std::unique_ptr<hsm::Signer> signer;
   std::unique_ptr<hsm::Decrypter> decrypter;
   std::unique_ptr<participant::Transport> transport;
+  std::chrono::seconds clock_offset{0};  // by how much the gateway's clock was turned
+  std::vector<std::unique_ptr<hsm::Decrypter>> old_decrypters;
   std::optional<protocol::Certificate> gateway_signature, gateway_encryption;
 
  private:

@@ -21,6 +21,7 @@ const std::vector<std::function<bool(std::string_view)>> kDecoders = {
     [](std::string_view v) { return DecodePairReference(v).has_value(); },
     [](std::string_view v) { return DecodeBytes(v).has_value(); },
     [](std::string_view v) { return DecodeNumber(v).has_value(); },
+    [](std::string_view v) { return DecodeStanding(v).has_value(); },
 };
 
 // A value for each, in the same order.
@@ -36,6 +37,7 @@ std::vector<std::string> Values() {
       EncodePairReference({"x", 1}),
       EncodeBytes("bytes"),
       EncodeNumber(7),
+      EncodeStanding({StandingKind::kRevoked, RevocationReason::kKeyCompromise, "note", At(5)}),
   };
 }
 
@@ -72,6 +74,7 @@ TEST(Records, OfRandomBytesNeverCrashADecoder) {
     (void)ParseOpenKey(value);
     (void)ParseAckKey(value);
     (void)ParseMailCursor(value);
+    (void)ParseParticipant(value);
   }
 }
 
@@ -85,8 +88,12 @@ TEST(Records, WithValuesOutOfRangeAreRefused) {
   std::string fate = EncodeFate({FateKind::kIssued, "c", At(0)});
   fate[1] = 0;
   EXPECT_FALSE(DecodeFate(fate));
-  fate[1] = 6;
+  fate[1] = 7;
   EXPECT_FALSE(DecodeFate(fate));
+  EXPECT_TRUE(DecodeStanding(EncodeStanding({.kind = StandingKind::kHeld, .at = At(1)})));
+  EXPECT_FALSE(DecodeStanding(EncodeStanding(
+      {.kind = StandingKind::kHeld, .reason = RevocationReason::kSuperseded, .at = At(1)})));
+  EXPECT_FALSE(DecodeStanding(EncodeStanding({.kind = StandingKind::kRevoked, .at = At(1)})));
 }
 
 TEST(RecordKeys, SortAsTheirNumbersDo) {
@@ -111,6 +118,7 @@ TEST(RecordKeys, ParseToWhatTheyWereMadeOf) {
   EXPECT_EQ(ack.participant_id, "anna");
   EXPECT_EQ(ack.cursor, 77u);
   EXPECT_EQ(ParseMailCursor(MailKey("anna", 77)).value(), 77u);
+  EXPECT_EQ(ParseParticipant(PairKey("anna", 7)).value(), "anna");
   for (const char* key : {"", "short", "12345678"}) {
     EXPECT_FALSE(ParseOpenKey(key));
     EXPECT_FALSE(ParseAckKey(key));

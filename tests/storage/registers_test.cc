@@ -153,7 +153,102 @@ TEST_F(RegistrationsTest, CompletedByManyAtOnceMakeOnePair) {
   EXPECT_EQ(store_->certificates().FindByParticipant("id").value().size(), 1u);
 }
 
+TEST_F(RegistrationsTest, RenewTheNewestPairOnlyAndOnce) {
+  auto& registrations = store_->registrations();
+  ASSERT_TRUE(registrations.Complete(MakeRegistration("r1", "id")));
+  const std::string first = base::Sha256Base64Url("Cert_V of r1");
+  EXPECT_EQ(CodeOf(registrations.Renew(MakeRegistration("r2", "nobody"), first)),
+            ErrorCode::kCertificateInvalid);
+  ASSERT_TRUE(registrations.Renew(MakeRegistration("r2", "id"), first));
+  Reopen();
+  Registration again = MakeRegistration("r2", "id");
+  again.registered_jws = "another";
+  EXPECT_EQ(store_->registrations().Renew(again, first).value().registered_jws, "jws of r2");
+  EXPECT_EQ(CodeOf(store_->registrations().Renew(MakeRegistration("r3", "id"), first)),
+            ErrorCode::kCertificateInvalid);
+  ASSERT_TRUE(store_->certificates().Revoke("id", RevocationReason::kSuperseded, At(1)));
+  EXPECT_EQ(CodeOf(store_->registrations().Renew(MakeRegistration("r3", "id"),
+                                                 base::Sha256Base64Url("Cert_P of r2"))),
+            ErrorCode::kCertificateRevoked);
+  EXPECT_EQ(store_->certificates().FindByParticipant("id").value().size(), 2u);
+}
+
 class CertificateRegisterTest : public StoreTest {};
+
+TEST_F(CertificateRegisterTest, RemembersWhichMessageRevokedItsSender) {
+  auto& certificates = store_->certificates();
+  ASSERT_TRUE(store_->registrations().Complete(MakeRegistration("r1", "id")));
+  ASSERT_TRUE(store_->refusals().Record("refused", "jws", At(0)));
+  EXPECT_EQ(CodeOf(certificates.Revoke("id", RevocationReason::kSuperseded, At(1), "refused")),
+            ErrorCode::kAlreadyExists);
+  EXPECT_EQ(certificates.FindByParticipant("id").value()[0].revoked, RevocationReason::kNone);
+  ASSERT_TRUE(certificates.Revoke("id", RevocationReason::kSuperseded, At(1), "message"));
+  Reopen();
+  EXPECT_TRUE(store_->certificates().RevokedBy("message").value());
+  EXPECT_FALSE(store_->certificates().RevokedBy("refused").value());
+  EXPECT_FALSE(store_->certificates().RevokedBy("unknown").value());
+  EXPECT_EQ(CodeOf(store_->refusals().Record("message", "jws", At(2))), ErrorCode::kAlreadyExists);
+}
+
+TEST_F(CertificateRegisterTest, HoldsAndReleasesAParticipant) {
+  EXPECT_EQ(CodeOf(store_->certificates().Hold("id", "", At(1))), ErrorCode::kNotFound);
+  EXPECT_EQ(CodeOf(store_->certificates().Release("id")), ErrorCode::kNotFound);
+  ASSERT_TRUE(store_->registrations().Complete(MakeRegistration("r1", "id")));
+  ASSERT_TRUE(store_->certificates().Hold("id", "first", At(1)));
+  ASSERT_TRUE(store_->certificates().Hold("id", "second", At(2)));
+  Reopen();
+  const auto held = store_->certificates().FindHold("id").value().value();
+  EXPECT_EQ(held.note, "second");
+  EXPECT_EQ(held.since, At(1));
+  EXPECT_TRUE(store_->certificates().FindByParticipant("id").value()[0].held);
+  ASSERT_TRUE(store_->certificates().Release("id"));
+  ASSERT_TRUE(store_->certificates().Release("id"));
+  EXPECT_FALSE(store_->certificates().FindHold("id").value());
+}
+
+TEST_F(CertificateRegisterTest, ListsParticipantsPageByPage) {
+  for (const char* id : {"bob", "anna", "carl"}) {
+    for (const char* request : {"r1 ", "r2 "}) {
+      ASSERT_TRUE(store_->registrations().Complete(MakeRegistration(std::string(request) + id, id)));
+    }
+  }
+  std::vector<std::string> all;
+  std::string after;
+  for (;;) {
+    const auto page = store_->certificates().ListParticipants(after, 2).value();
+    ASSERT_LE(page.size(), 2u);
+    if (page.empty()) break;
+    all.insert(all.end(), page.begin(), page.end());
+    after = page.back();
+  }
+  EXPECT_THAT(all, testing::ElementsAre("bob", "anna", "carl")) << "by length, then by bytes";
+}
+
+TEST_F(CertificateRegisterTest, TakesEachNoticeOfABankOnceWithItsCursor) {
+  ASSERT_TRUE(store_->registrations().Complete(MakeRegistration("r1", "id")));
+  EXPECT_EQ(store_->bank_notices().Cursor("embedded").value(), "");
+  const BankNotice notice{"7", "id", RevocationReason::kKeyCompromise};
+  EXPECT_TRUE(store_->bank_notices().Apply("embedded", notice, At(1)).value());
+  EXPECT_FALSE(store_->bank_notices().Apply("embedded", notice, At(2)).value());
+  Reopen();
+  EXPECT_EQ(store_->bank_notices().Cursor("embedded").value(), "7");
+  EXPECT_EQ(store_->bank_notices().Cursor("another").value(), "");
+  const auto pair = store_->certificates().FindByParticipant("id").value().at(0);
+  EXPECT_EQ(pair.revoked, RevocationReason::kKeyCompromise);
+  EXPECT_EQ(pair.revoked_at, At(1));
+}
+
+TEST_F(CertificateRegisterTest, RegistersNobodyWhomTheBankRevokedBefore) {
+  const BankNotice notice{"1", "id", RevocationReason::kCessationOfOperation};
+  EXPECT_TRUE(store_->bank_notices().Apply("embedded", notice, At(1)).value());
+  EXPECT_FALSE(store_->bank_notices().Apply("embedded", notice, At(1)).value());
+  Reopen();
+  ASSERT_TRUE(store_->registrations().Begin("r1", "id"));
+  EXPECT_EQ(CodeOf(store_->registrations().Complete(MakeRegistration("r1", "id"))),
+            ErrorCode::kCertificateRevoked);
+  EXPECT_TRUE(store_->certificates().FindByParticipant("id").value().empty());
+  EXPECT_TRUE(store_->registrations().Complete(MakeRegistration("r2", "another")));
+}
 
 TEST_F(CertificateRegisterTest, FindsAPairByEitherFingerprintAndAllPairsNewestFirst) {
   ASSERT_TRUE(store_->registrations().Complete(MakeRegistration("r1", "id")));
