@@ -24,7 +24,12 @@ RawParticipant::RawParticipant(std::unique_ptr<participant::Transport> way,
       decrypter(Must(encryption_key.AsDecrypter())),
       transport(std::move(way)) {
   const auto root = Must(Certificate::ParsePem(root_pem));
-  const auto answer = Must(transport->Get("/v1/gateway"));
+  participant::HttpAnswer answer;
+  // 503 means "soon": a token on a busy machine may be late with the first signature.
+  Eventually([&] {
+    answer = Must(transport->Get("/v1/gateway"));
+    return answer.status != 503;
+  });
   auto jws = Must(ParseJws(answer.body, kTypGateway, KeyName::kX5c));
   std::vector<Certificate> chain;
   for (const std::string& der : jws.x5c) chain.push_back(Must(Certificate::Parse(der)));
