@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -22,7 +23,9 @@ namespace paygate::base {
 namespace {
 
 constexpr size_t kHeaderBytes = 4;
-constexpr size_t kReceiveBufferBytes = 64u << 10;  // many small frames for one system call
+// Many small frames for one system call; grown to that by the channels that get many.
+constexpr size_t kReceiveBufferBytes = 64u << 10;
+constexpr size_t kFirstReceiveBufferBytes = 8u << 10;
 constexpr int kBacklog = 128;
 
 std::unexpected<Error> FailErrno(ErrorCode code, const std::string& what) {
@@ -182,13 +185,17 @@ Result<size_t> Channel::ReadSome(char* out, size_t size) {
       Close();
       return FailClosed();
     }
+    if (receive_limited_) {
+      Close();
+      return Fail(ErrorCode::kTimeout, "nothing came in time");
+    }
     pollfd p{fd_, POLLIN, 0};
     (void)poll(&p, 1, -1);  // whatever ends it, recv says more
   }
 }
 
 Status Channel::FillBuffer(size_t at_least) {
-  if (receive_buffer_.empty()) receive_buffer_.resize(kReceiveBufferBytes);
+  if (receive_buffer_.empty()) receive_buffer_.resize(kFirstReceiveBufferBytes);
   if (begin_ == end_) begin_ = end_ = 0;
   if (begin_ + at_least > receive_buffer_.size()) {
     std::memmove(receive_buffer_.data(), receive_buffer_.data() + begin_, end_ - begin_);
@@ -199,8 +206,26 @@ Status Channel::FillBuffer(size_t at_least) {
     ASSIGN_OR_RETURN(const size_t n, ReadSome(receive_buffer_.data() + end_,
                                               receive_buffer_.size() - end_));
     end_ += n;
+    if (end_ == receive_buffer_.size()) GrowBuffer();
   }
   return {};
+}
+
+// What it was until now may hold content keys.
+void Channel::GrowBuffer() {
+  if (receive_buffer_.size() >= kReceiveBufferBytes) return;
+  std::string larger(2 * receive_buffer_.size(), '\0');
+  std::memcpy(larger.data(), receive_buffer_.data() + begin_, end_ - begin_);
+  Cleanse(receive_buffer_.data(), receive_buffer_.size());
+  receive_buffer_ = std::move(larger);
+  end_ -= begin_;
+  begin_ = 0;
+}
+
+void Channel::LimitReceive(std::chrono::milliseconds timeout) {
+  const timeval limit{.tv_sec = timeout.count() / 1000,
+                      .tv_usec = static_cast<suseconds_t>(timeout.count() % 1000 * 1000)};
+  receive_limited_ = setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) == 0;
 }
 
 Result<std::string> Channel::Receive() {
@@ -220,7 +245,7 @@ Result<std::string> Channel::Receive() {
   begin_ += done;
   // The tail of the last frame read, or a large frame: read no further than its end.
   while (done < length) {
-    if (length - done < kReceiveBufferBytes / 2) {
+    if (length - done < kFirstReceiveBufferBytes / 2) {
       RETURN_IF_ERROR(FillBuffer(1));
       const size_t part = std::min<size_t>(length - done, end_ - begin_);
       std::memcpy(frame.data() + done, receive_buffer_.data() + begin_, part);

@@ -8,7 +8,8 @@
 // TrySend refuses at once (kOverloaded, channel intact) when the kernel's buffer has no room to
 // start. A received frame of no bytes or over the bound closes the channel (kMalformed), as does
 // an end of stream inside a frame (kClosed). A frame that may not be sent is refused (empty:
-// kInvalidArgument, over the bound: kPayloadTooLarge) and the channel stays good.
+// kInvalidArgument, over the bound: kPayloadTooLarge) and the channel stays good. After
+// LimitReceive a Receive to which nothing comes for that long closes the channel (kTimeout).
 // Close() may be called from any thread and wakes Send and Receive. Received bytes may be content
 // keys: the channel cleanses its own buffer, the caller the frames that it is given.
 #pragma once
@@ -48,6 +49,10 @@ class Channel {
   Status TrySend(std::string_view frame) EXCLUDES(send_mutex_) { return Write(frame, false); }
   // Blocks until a whole frame is there. kClosed at end of stream.
   Result<std::string> Receive();
+  // Before the first Receive.
+  void LimitReceive(std::chrono::milliseconds timeout);
+  // Bytes beyond the frames given out are here already: the next Receive may not wait for any.
+  bool HasBuffered() const { return begin_ < end_; }
   void Close();
   bool closed() const { return closed_; }
   // Who connected, as the kernel says (SO_PEERCRED).
@@ -65,9 +70,11 @@ class Channel {
   void SetWriter(Writer writer) EXCLUDES(send_mutex_);
   Result<size_t> ReadSome(char* out, size_t size);
   Status FillBuffer(size_t at_least);
+  void GrowBuffer();
 
   const int fd_;
   const std::chrono::milliseconds send_timeout_;
+  bool receive_limited_ = false;
   std::atomic<bool> closed_ = false;
 
   Mutex send_mutex_;

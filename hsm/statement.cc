@@ -33,8 +33,8 @@ bool IsBase64Url(std::string_view text) {
 
 // True if the JSON object has one member `typ`, a string that begins as ours do.
 bool HasOurTyp(const std::string& header) {
+  thread_local simdjson::dom::parser parser;  // its buffers cost more than the parsing
   simdjson::padded_string json(header);
-  simdjson::dom::parser parser;
   simdjson::dom::object object;
   if (parser.parse(json).get(object) != simdjson::SUCCESS) return false;
   int found = 0;

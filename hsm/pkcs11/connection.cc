@@ -41,6 +41,7 @@ base::Result<std::unique_ptr<Connection>> Connection::Open(const TokenLocation& 
     sessions = 1;
   }
   RETURN_IF_ERROR(connection->FillPool(slot, sessions, read_write));
+  connection->sessions_ = connection->free_.size();
   return connection;
 }
 

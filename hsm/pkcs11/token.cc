@@ -80,6 +80,7 @@ base::Error UsedFor(const KeyInfo& key, std::string_view not_for) {
 class TokenImpl final : public Token {
  public:
   explicit TokenImpl(std::shared_ptr<TokenState> state) : state_(std::move(state)) {}
+  size_t sessions() const override { return state_->sessions(); }
   base::Result<KeyInfo> ProvenKey(const std::string& label) override {
     return pkcs11::ProvenKey(state_, label);
   }
@@ -108,6 +109,7 @@ base::Result<std::shared_ptr<TokenState>> TokenState::Open(const TokenLocation& 
     auto connection = Connection::Open(location, sessions, read_write);
     if (connection) {
       state->connection_ = std::move(*connection);
+      state->connection_sessions_ = state->connection_->sessions();
       return state;
     }
     if (connection.error().code != ErrorCode::kTokenUnavailable || attempt == kOpenAttempts) {

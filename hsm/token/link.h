@@ -1,11 +1,18 @@
-// Link: the client's connection to one token process, kept up by a thread of its own.
+// Link: the client's connections to one token process.
+//
+// A caller leases a connection, writes its request and reads the reply itself: nothing of an
+// operation changes hands inside this process. One more connection is the Link's own: its thread
+// greets over it, learns by it that the process is gone, and retires the process through it.
 // Internal to hsm/token. Thread-safe.
 #pragma once
 
+#include <sys/types.h>
+
+#include <atomic>
 #include <chrono>
 #include <functional>
-#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -32,8 +39,8 @@ class Link {
   ~Link();
   Link(const Link&) = delete;
 
-  bool serving() const EXCLUDES(mutex_);
-  size_t in_flight() const EXCLUDES(mutex_);
+  bool serving() const { return serving_; }
+  size_t in_flight() const { return in_flight_; }
   // kClosed when the process went away or missed the deadline (it is then killed): the caller may
   // try another. Otherwise one outcome for each operation.
   base::Result<std::vector<Outcome>> Call(const std::vector<Operation>& operations)
@@ -43,36 +50,53 @@ class Link {
   void Join();  // after Stop(), by one thread
 
  private:
+  using Channel = std::shared_ptr<base::Channel>;
   enum class State { kDown, kServing, kRetiring, kStopped };
-  struct Pending {
-    bool done = false;
-    std::vector<Outcome> outcomes;
-    base::CondVar changed;  // its reply, a loss, or Stop(): wakes its caller and nobody else
+  struct Lease {
+    Channel channel;
+    uint64_t id;  // of the request
   };
+
+  base::Result<Lease> Borrow() EXCLUDES(mutex_);
+  void GiveBack(const Channel& channel) EXCLUDES(mutex_);
+  base::Result<Reply> Exchange(const Lease& lease, const std::vector<Operation>& operations)
+      EXCLUDES(mutex_);
+  base::Result<Channel> Connect(uint64_t life, pid_t process) EXCLUDES(mutex_);
 
   void Maintain();
   base::Status Greet(base::Channel& channel);
-  void ReadReplies(base::Channel& channel);
-  bool Retire(base::Channel& channel, uint64_t resident_bytes) EXCLUDES(mutex_);
-  void TakeReply(Reply reply) EXCLUDES(mutex_);
+  void AwaitEnd(base::Channel& channel) EXCLUDES(mutex_);
+  bool MayRetireNow() EXCLUDES(mutex_);
+  void Retire(base::Channel& channel) EXCLUDES(mutex_);
+  bool BeginServing(base::Channel& channel) EXCLUDES(mutex_);
   void Down() EXCLUDES(mutex_);
-  void WakeAll() REQUIRES(mutex_);
+  void SetState(State state) REQUIRES(mutex_);
+  void CloseAll() REQUIRES(mutex_);
   bool WaitBackoff() EXCLUDES(mutex_);
-  void Kill(base::Channel& channel, const char* why);
+  void Wake();
+  void Kill(const char* why) EXCLUDES(mutex_);
 
   const std::string socket_;
   const std::chrono::milliseconds deadline_;
   const uint64_t memory_limit_bytes_;
   const Hooks hooks_;
   const base::SystemClock clock_;
+  const int wake_fd_;  // readable: look at over_limit_ and state_
 
-  mutable base::Mutex mutex_;
-  base::CondVar stopped_;
+  std::atomic<bool> serving_ = false;
+  std::atomic<size_t> in_flight_ = 0;
+  std::atomic<uint64_t> over_limit_ = 0;  // resident bytes that passed the bound, or 0
+
+  base::Mutex mutex_;
+  base::CondVar changed_;  // stopped, or the last call given back
   State state_ GUARDED_BY(mutex_) = State::kDown;
-  std::shared_ptr<base::Channel> channel_ GUARDED_BY(mutex_);
+  Channel own_ GUARDED_BY(mutex_);
+  pid_t process_ GUARDED_BY(mutex_) = 0;     // at the other end of own_; 0: gone or killed
+  int process_fd_ GUARDED_BY(mutex_) = -1;   // the same process, for signals
   uint64_t next_id_ GUARDED_BY(mutex_) = 1;
-  uint64_t lives_ GUARDED_BY(mutex_) = 0;  // connections so far: a reply belongs to its own
-  std::map<uint64_t, Pending*> pending_ GUARDED_BY(mutex_);
+  uint64_t lives_ GUARDED_BY(mutex_) = 0;  // of the process so far: a connection belongs to its own
+  std::set<Channel> open_ GUARDED_BY(mutex_);     // all that callers made
+  std::vector<Channel> idle_ GUARDED_BY(mutex_);  // those of them that nobody uses
   std::chrono::milliseconds backoff_;
   std::thread thread_;
 };

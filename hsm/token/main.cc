@@ -111,6 +111,7 @@ int Serve(Arguments& arguments) {
   }
   auto token = pkcs11::Token::Open(arguments.location, arguments.server.workers);
   if (!token) return Complain(token.error());
+  arguments.server.workers = (*token)->sessions();  // more would only wait for each other
   auto keyring = Keyring::Open(**token, grants);
   if (!keyring) return Complain(keyring.error());
   auto server = Server::Open(**keyring, arguments.server);

@@ -1,13 +1,15 @@
 #include "hsm/token/server.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 
-#include "base/clock.h"
 #include "base/log.h"
 
 namespace paygate::hsm::token {
@@ -21,12 +23,9 @@ void CleanseReply(std::string& frame, std::vector<Outcome>& outcomes) {
   }
 }
 
-void SendReply(base::Channel& channel, Reply reply) {
-  reply.resident_bytes = ResidentBytes();
-  std::string frame = EncodeReply(reply);
-  // A peer that is gone finds out by itself, and its connection's reader too.
-  (void)channel.Send(frame);
-  CleanseReply(frame, reply.outcomes);
+bool PeerIsGone(const base::Channel& channel) {
+  pollfd gone{channel.fd(), POLLRDHUP, 0};
+  return poll(&gone, 1, 0) > 0;
 }
 
 }  // namespace
@@ -48,19 +47,39 @@ base::Result<std::unique_ptr<Server>> Server::Open(const Keyring& keyring, Serve
   // only when others are allowed.
   mode_t mode = options.allowed_uids.empty() ? 0600 : 0666;
   ASSIGN_OR_RETURN(auto listener, base::Listener::Open(options.socket, mode));
-  return std::unique_ptr<Server>(new Server(keyring, std::move(options), std::move(listener)));
+  const int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+  const int stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  epoll_event stop{.events = EPOLLIN, .data = {.ptr = nullptr}};
+  if (epoll_fd < 0 || stop_fd < 0 || epoll_ctl(epoll_fd, EPOLL_CTL_ADD, stop_fd, &stop) != 0) {
+    if (epoll_fd >= 0) close(epoll_fd);
+    if (stop_fd >= 0) close(stop_fd);
+    return base::Fail(base::ErrorCode::kIo, "no descriptor left for " + options.socket);
+  }
+  return std::unique_ptr<Server>(
+      new Server(keyring, std::move(options), std::move(listener), epoll_fd, stop_fd));
 }
 
 Server::Server(const Keyring& keyring, ServerOptions options,
-               std::unique_ptr<base::Listener> listener)
+               std::unique_ptr<base::Listener> listener, int epoll_fd, int stop_fd)
     : keyring_(keyring),
       options_(std::move(options)),
       listener_(std::move(listener)),
-      workers_("token", options_.workers, options_.queue_limit) {}
+      epoll_fd_(epoll_fd),
+      stop_fd_(stop_fd),
+      resident_bytes_(ResidentBytes()) {
+  for (size_t i = 0; i < options_.workers; ++i) workers_.push_back(std::make_unique<Worker>());
+}
 
-Server::~Server() { workers_.Drain(); }
+Server::~Server() {
+  close(epoll_fd_);
+  close(stop_fd_);
+}
 
 void Server::Run() {
+  for (auto& worker : workers_) {
+    worker->thread = std::thread([this, &worker = *worker] { Work(worker); });
+  }
+  std::thread watcher([this] { Watch(); });
   for (;;) {
     auto channel = listener_->Accept();
     if (!channel) {
@@ -68,20 +87,22 @@ void Server::Run() {
       base::LogWarning("accept.failed", {{"why", channel.error().message}});
       continue;
     }
-    if (Admit(**channel)) StartReader(std::move(*channel));
+    if (Admit(**channel)) Add(std::move(*channel));
   }
-  // From here on what comes in is refused (kDraining), what is in hand is answered.
-  draining_ = true;
-  std::list<Connection> connections;
   {
     base::MutexLock lock(mutex_);
-    connections.swap(connections_);
+    draining_ = true;
   }
-  for (Connection& connection : connections) AwaitIdle(connection);
-  for (Connection& connection : connections) {
-    connection.channel->Close();
-    connection.reader.join();
+  const uint64_t one = 1;
+  (void)!write(stop_fd_, &one, sizeof one);
+  for (auto& worker : workers_) worker->thread.join();
+  {
+    base::MutexLock lock(mutex_);
+    drained_ = true;
+    ended_.NotifyAll();
+    connections_.clear();
   }
+  watcher.join();
 }
 
 void Server::Stop() { listener_->Close(); }
@@ -96,101 +117,100 @@ bool Server::Admit(base::Channel& channel) const {
   return false;
 }
 
-void Server::StartReader(std::unique_ptr<base::Channel> channel) {
+void Server::Add(std::unique_ptr<base::Channel> channel) {
+  channel->LimitReceive(options_.grace);  // a frame that stops half-way holds no worker for long
   base::MutexLock lock(mutex_);
-  std::erase_if(connections_, [](Connection& connection) {
-    if (!connection.finished) return false;
-    connection.reader.join();
-    return true;
-  });
   if (connections_.size() >= kMaxConnections) {
     base::LogWarning("connection.refused", {{"why", "too many connections"}});
     return;
   }
-  Connection& connection = connections_.emplace_back();
-  connection.channel = std::move(channel);
-  connection.reader = std::thread([this, &connection] { Read(connection); });
+  epoll_event readable{.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, .data = {.ptr = &*channel}};
+  const int fd = channel->fd();
+  connections_.emplace(&*channel, std::move(channel));
+  (void)epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &readable);
 }
 
-void Server::Read(Connection& connection) {
+void Server::Remove(base::Channel& channel) {
+  base::MutexLock lock(mutex_);
+  connections_.erase(&channel);  // its descriptor leaves epoll when it is closed
+}
+
+// EPOLLONESHOT gives a connection to one worker, until that arms it again.
+void Server::Work(Worker& worker) {
   for (;;) {
-    auto frame = connection.channel->Receive();
-    if (!frame) break;
-    Dispatch(connection, std::move(*frame));
+    epoll_event event;
+    if (epoll_wait(epoll_fd_, &event, 1, -1) < 1) continue;
+    if (event.data.ptr == nullptr) return;
+    auto& channel = *static_cast<base::Channel*>(event.data.ptr);
+    bool open = ServeOne(worker, channel);
+    while (open && channel.HasBuffered()) open = ServeOne(worker, channel);
+    if (!open) {
+      Remove(channel);
+      continue;
+    }
+    event.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT;
+    (void)epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, channel.fd(), &event);
   }
-  AwaitIdle(connection);
-  connection.channel->Close();
-  connection.finished = true;
 }
 
-void Server::Dispatch(Connection& connection, std::string frame) {
+bool Server::ServeOne(Worker& worker, base::Channel& channel) {
+  auto frame = channel.Receive();
+  if (!frame) return false;
+  {
+    base::MutexLock lock(worker.mutex);
+    worker.serving = &channel;
+    ++worker.operations;
+  }
+  const bool good = Answer(channel, *frame);
+  base::MutexLock lock(worker.mutex);
+  worker.serving = nullptr;
+  return good;
+}
+
+bool Server::Answer(base::Channel& channel, const std::string& frame) {
   auto request = DecodeRequest(frame);
   if (!request) {
     base::LogAlarm("request.malformed", {{"why", request.error().message}});
-    connection.channel->Close();
-    return;
+    return false;
   }
-  if (request->operations.front().kind == RequestKind::kRetire) {
-    return Retire(connection, request->id);
-  }
-  size_t count = request->operations.size();
-  uint64_t id = request->id;
-  {
-    base::MutexLock lock(connection.mutex);
-    ++connection.in_hand;
-  }
-  auto task = [this, &connection, frame = std::move(frame)] {
-    Answer(connection, frame);
-    base::MutexLock lock(connection.mutex);
-    --connection.in_hand;
-    connection.idle.NotifyAll();
-  };
-  base::Status queued = draining_ ? base::Fail(base::ErrorCode::kDraining, "stopping")
-                                  : workers_.TrySubmit(std::move(task));
-  if (queued) return;
-  {
-    base::MutexLock lock(connection.mutex);
-    --connection.in_hand;
-    connection.idle.NotifyAll();
-  }
-  SendReply(*connection.channel,
-            {id, 0, std::vector<Outcome>(count, std::unexpected(queued.error()))});
-}
-
-void Server::Answer(Connection& connection, const std::string& frame) {
-  Request request = *DecodeRequest(frame);  // decoded before: the views are into this frame
-  Reply reply{request.id, 0, {}};
-  for (const Operation& operation : request.operations) {
+  Reply reply{request->id, resident_bytes_, {}};
+  for (const Operation& operation : request->operations) {
     if (operation.kind == RequestKind::kKeys) {
       reply.outcomes.emplace_back(EncodeKeys(keyring_.keys()));
+    } else if (operation.kind == RequestKind::kRetire) {
+      base::LogInfo("retire.requested", {{"resident_bytes", reply.resident_bytes}});
+      reply.outcomes.emplace_back(std::string());
+      Stop();
     } else {
       reply.outcomes.push_back(keyring_.Handle(operation));
     }
   }
-  SendReply(*connection.channel, std::move(reply));
+  std::string answer = EncodeReply(reply);
+  const bool sent = channel.Send(answer).has_value();
+  CleanseReply(answer, reply.outcomes);
+  return sent;
 }
 
-void Server::Retire(Connection& connection, uint64_t id) {
-  base::LogInfo("retire.requested", {{"resident_bytes", ResidentBytes()}});
-  AwaitIdle(connection);
-  SendReply(*connection.channel, {id, 0, {Outcome(std::string())}});
-  Stop();
+// Until the workers have ended: the memory's size for their replies, and whether they get on.
+void Server::Watch() {
+  base::MutexLock lock(mutex_);
+  while (!drained_) {
+    ended_.WaitUntil(mutex_, clock_.Monotonic() + options_.grace / 4);
+    resident_bytes_ = ResidentBytes();
+    for (auto& worker : workers_) CheckProgress(*worker, clock_.Monotonic());
+  }
 }
 
-void Server::AwaitIdle(Connection& connection) {
-  const base::SystemClock clock;
-  base::MutexLock lock(connection.mutex);
-  size_t seen = connection.in_hand;
-  auto deadline = clock.Monotonic() + options_.grace;
-  while (connection.in_hand > 0) {
-    bool in_time = connection.idle.WaitUntil(connection.mutex, deadline);
-    if (connection.in_hand < seen) {  // a long queue is no hang: something ended
-      seen = connection.in_hand;
-      deadline = clock.Monotonic() + options_.grace;
-    } else if (!in_time) {
-      base::LogAlarm("module.hangs", {{"in_hand", connection.in_hand}});
-      _exit(kExitHung);  // no destructor runs: the module's locks may be held for ever
-    }
+void Server::CheckProgress(Worker& worker, base::MonotonicTime now) {
+  base::MutexLock lock(worker.mutex);
+  if (worker.serving == nullptr || !(draining_ || PeerIsGone(*worker.serving))) {
+    worker.abandoned = 0;
+  } else if (worker.abandoned != worker.operations) {
+    worker.abandoned = worker.operations;
+    worker.abandoned_since = now;
+  } else if (now >= worker.abandoned_since + options_.grace) {
+    base::LogAlarm("module.hangs");
+    _exit(kExitHung);  // no destructor runs: the module's locks may be held for ever
   }
 }
 

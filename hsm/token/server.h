@@ -1,24 +1,26 @@
 // Server: serves the keyring over a Unix socket until told to stop.
 //
-// One reader thread for each connection (at most kMaxConnections), `workers` threads over one
-// bounded queue for the operations; a frame beyond the bound is answered kOverloaded. A module
-// that hangs cannot be cancelled: when a connection ends and for `grace` none of its operations
-// does, the process ends (kExitHung), so that whoever supervises it starts a fresh one.
+// `workers` threads share all connections (at most kMaxConnections): each waits for whichever
+// connection has something to say, reads one frame, does what it asks and writes the answer, so
+// that an operation changes hands nowhere inside this process. A client that wants its operations
+// side by side opens several connections. A module that hangs cannot be cancelled: when a
+// connection ends and for `grace` its operation does not, the process ends (kExitHung), so that
+// whoever supervises it starts a fresh one.
 #pragma once
 
 #include <sys/types.h>
 
 #include <atomic>
 #include <chrono>
-#include <list>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/ipc.h"
 #include "base/mutex.h"
-#include "base/worker_pool.h"
 #include "hsm/token/keyring.h"
 
 namespace paygate::hsm::token {
@@ -28,7 +30,6 @@ constexpr int kExitHung = 5;
 struct ServerOptions {
   std::string socket;
   size_t workers = 2;
-  size_t queue_limit = 512;  // frames that wait for a worker
   std::vector<uid_t> allowed_uids;
   std::chrono::milliseconds grace{1000};
 };
@@ -41,37 +42,47 @@ class Server {
   // Serves until Stop() or a retire request; what is in hand is finished and answered first.
   void Run() EXCLUDES(mutex_);
   // From any thread.
-  void Stop() EXCLUDES(mutex_);
+  void Stop();
 
  private:
-  static constexpr size_t kMaxConnections = 8;
+  static constexpr size_t kMaxConnections = 512;
 
-  struct Connection {
-    std::unique_ptr<base::Channel> channel;
-    std::thread reader;
+  struct Worker {
+    std::thread thread;
     base::Mutex mutex;
-    base::CondVar idle;
-    size_t in_hand GUARDED_BY(mutex) = 0;
-    std::atomic<bool> finished = false;
+    const base::Channel* serving GUARDED_BY(mutex) = nullptr;  // whose operation is in hand
+    uint64_t operations GUARDED_BY(mutex) = 0;
+    // Of the watching thread alone: since when the peer of which operation is gone.
+    uint64_t abandoned = 0;
+    base::MonotonicTime abandoned_since{};
   };
 
-  Server(const Keyring& keyring, ServerOptions options, std::unique_ptr<base::Listener> listener);
+  Server(const Keyring& keyring, ServerOptions options, std::unique_ptr<base::Listener> listener,
+         int epoll_fd, int stop_fd);
   bool Admit(base::Channel& channel) const;
-  void StartReader(std::unique_ptr<base::Channel> channel) EXCLUDES(mutex_);
-  void Read(Connection& connection);
-  void Dispatch(Connection& connection, std::string frame);
-  void Answer(Connection& connection, const std::string& frame);
-  void Retire(Connection& connection, uint64_t id);
-  // Ends the process if the connection's operations do not end in time.
-  void AwaitIdle(Connection& connection);
+  void Add(std::unique_ptr<base::Channel> channel) EXCLUDES(mutex_);
+  void Remove(base::Channel& channel) EXCLUDES(mutex_);
+  void Work(Worker& worker);
+  // False when the connection has ended.
+  bool ServeOne(Worker& worker, base::Channel& channel);
+  bool Answer(base::Channel& channel, const std::string& frame);
+  void Watch() EXCLUDES(mutex_);
+  void CheckProgress(Worker& worker, base::MonotonicTime now) REQUIRES(mutex_);
 
   const Keyring& keyring_;
   const ServerOptions options_;
   const std::unique_ptr<base::Listener> listener_;
-  base::WorkerPool workers_;
-  std::atomic<bool> draining_ = false;
+  const int epoll_fd_;  // connections, one shot each; the stop event, for all workers
+  const int stop_fd_;
+  const base::SystemClock clock_;
+  std::atomic<uint64_t> resident_bytes_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+
   base::Mutex mutex_;
-  std::list<Connection> connections_ GUARDED_BY(mutex_);
+  base::CondVar ended_;
+  bool draining_ GUARDED_BY(mutex_) = false;  // nobody waits for an operation that hangs
+  bool drained_ GUARDED_BY(mutex_) = false;
+  std::map<const base::Channel*, std::unique_ptr<base::Channel>> connections_ GUARDED_BY(mutex_);
 };
 
 // The resident set of this process, in bytes.

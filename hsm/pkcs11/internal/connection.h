@@ -60,6 +60,7 @@ class Connection {
   };
 
   CK_FUNCTION_LIST* functions() const { return module_->functions(); }
+  size_t sessions() const { return sessions_; }
   // The one private key of this label, checked; remembered once found.
   base::Result<FoundKey> Key(const std::string& label) EXCLUDES(anchor_mutex_);
   // Uses every session that nobody leases, because some tokens drop those that are idle.
@@ -77,6 +78,7 @@ class Connection {
   base::Status FillPool(CK_SLOT_ID slot, size_t sessions, bool read_write) EXCLUDES(pool_mutex_);
 
   const std::unique_ptr<Module> module_;
+  size_t sessions_ = 0;  // in the pool, free or leased; constant after Open
 
   base::Mutex pool_mutex_;
   base::CondVar session_free_;

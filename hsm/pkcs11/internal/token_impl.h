@@ -18,6 +18,8 @@ class TokenState {
   static base::Result<std::shared_ptr<TokenState>> Open(const TokenLocation& location,
                                                         size_t sessions, bool read_write);
 
+  size_t sessions() const { return connection_sessions_; }
+
   // Runs `operation` while the connection stays. When it says kTokenUnavailable, reconnects and
   // runs it once more.
   base::Status Run(const std::function<base::Status(Connection&)>& operation);
@@ -32,8 +34,9 @@ class TokenState {
   base::Status Reconnect(uint64_t lost_generation, const std::string& why);
 
   const TokenLocation location_;
-  const size_t sessions_;
+  const size_t sessions_;  // asked for
   const bool read_write_;
+  size_t connection_sessions_ = 0;  // had at Open
   const base::SystemClock clock_;
 
   // Held shared by operations, alone by a reconnect: C_Finalize must not meet a running call.
