@@ -67,13 +67,17 @@ Result<std::string> UncompressedPoint(EVP_PKEY* key) {
   return point;
 }
 
-// The epk as an uncompressed point, checked to be on the curve before any private key sees it.
-Result<std::string> EphemeralPoint(const std::string& epk_json) {
-  ASSIGN_OR_RETURN(const PublicKey epk, PublicKey::FromJwk(epk_json));
-  if (epk.key_management() != hsm::KeyManagement::kEcdhEs) {
-    return Malformed("an epk is a P-256 key");
-  }
-  return UncompressedPoint(epk.get());
+// Generating through one context for each thread spares building the curve anew for each message.
+KeyPtr NewEphemeralKey() {
+  thread_local const KeyContextPtr context = [] {
+    KeyContextPtr made(EVP_PKEY_CTX_new_from_name(nullptr, "EC", nullptr));
+    const bool good = made && EVP_PKEY_keygen_init(made.get()) == 1 &&
+                      EVP_PKEY_CTX_set_group_name(made.get(), "P-256") == 1;
+    return good ? std::move(made) : nullptr;
+  }();
+  EVP_PKEY* key = nullptr;
+  if (!context || EVP_PKEY_generate(context.get(), &key) != 1) return nullptr;
+  return KeyPtr(key);
 }
 
 base::Status ReadHeader(const JweHeaderPolicy& policy, std::string_view header_b64,
@@ -101,7 +105,7 @@ base::Status ReadHeader(const JweHeaderPolicy& policy, std::string_view header_b
   out.algorithm = ecdh ? hsm::KeyManagement::kEcdhEs : hsm::KeyManagement::kRsaOaep256;
   out.x5t_s256 = x5t.value_or("");
   if (ecdh) {
-    ASSIGN_OR_RETURN(out.wrapped_key, EphemeralPoint(epk));
+    ASSIGN_OR_RETURN(out.wrapped_key, PublicKey::UncheckedP256Point(epk));
   }
   return {};
 }
@@ -139,7 +143,7 @@ bool GcmSeal(const SecretBytes& cek, std::string_view plain, ParsedJwe& jwe) {
 }
 
 Result<ContentKey> Agree(const PublicKey& recipient) {
-  KeyPtr ephemeral(EVP_EC_gen("P-256"));
+  const KeyPtr ephemeral = NewEphemeralKey();
   KeyContextPtr context(ephemeral ? EVP_PKEY_CTX_new_from_pkey(nullptr, ephemeral.get(), nullptr)
                                   : nullptr);
   SecretBytes z(32);

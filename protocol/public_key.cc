@@ -46,6 +46,20 @@ Result<KeyPtr> KeyFromParams(const char* type, const OSSL_PARAM* params) {
   return KeyPtr(key);
 }
 
+// The rest of an EC JWK, whose kty is taken already: 0x04 x y.
+Result<std::string> TakeP256Point(JsonObject& jwk) {
+  const std::string crv = jwk.TakeString("crv"), x = jwk.TakeString("x"), y = jwk.TakeString("y");
+  RETURN_IF_ERROR(jwk.Finish());
+  if (crv != "P-256") return Fail(ErrorCode::kUnsupportedAlgorithm, "an EC key is on P-256");
+  ASSIGN_OR_RETURN(std::string x_bytes, base::Base64UrlDecode(x));
+  ASSIGN_OR_RETURN(std::string y_bytes, base::Base64UrlDecode(y));
+  // Each must have its full length: 31 and 33 octets together also make 64.
+  if (x_bytes.size() != kCoordinateBytes || y_bytes.size() != kCoordinateBytes) {
+    return Fail(ErrorCode::kMalformed, "a P-256 coordinate has 32 octets");
+  }
+  return "\x04" + x_bytes + y_bytes;
+}
+
 // `point`: 0x04 x y.
 Result<KeyPtr> P256Key(std::string_view point) {
   if (point.size() != 1 + 2 * kCoordinateBytes || point[0] != 4) {
@@ -155,16 +169,8 @@ Result<PublicKey> PublicKey::FromJwk(std::string_view json) {
   const std::string kty = jwk.TakeString("kty");
   Result<KeyPtr> key = Fail(ErrorCode::kUnsupportedAlgorithm, "a JWK's kty is EC, OKP or RSA");
   if (kty == "EC") {
-    const std::string crv = jwk.TakeString("crv"), x = jwk.TakeString("x"), y = jwk.TakeString("y");
-    RETURN_IF_ERROR(jwk.Finish());
-    if (crv != "P-256") return Fail(ErrorCode::kUnsupportedAlgorithm, "an EC key is on P-256");
-    ASSIGN_OR_RETURN(std::string x_bytes, base::Base64UrlDecode(x));
-    ASSIGN_OR_RETURN(std::string y_bytes, base::Base64UrlDecode(y));
-    // Each must have its full length: 31 and 33 octets together also make 64.
-    if (x_bytes.size() != kCoordinateBytes || y_bytes.size() != kCoordinateBytes) {
-      return Fail(ErrorCode::kMalformed, "a P-256 coordinate has 32 octets");
-    }
-    key = P256Key("\x04" + x_bytes + y_bytes);
+    ASSIGN_OR_RETURN(const std::string point, TakeP256Point(jwk));
+    key = P256Key(point);
   } else if (kty == "OKP") {
     const std::string crv = jwk.TakeString("crv"), x = jwk.TakeString("x");
     RETURN_IF_ERROR(jwk.Finish());
@@ -189,6 +195,12 @@ Result<PublicKey> PublicKey::FromJwk(std::string_view json) {
   }
   if (!key) return std::unexpected(std::move(key).error());
   return PublicKey(std::shared_ptr<EVP_PKEY>(std::move(*key)));
+}
+
+Result<std::string> PublicKey::UncheckedP256Point(std::string_view json) {
+  ASSIGN_OR_RETURN(JsonObject jwk, JsonObject::Parse(json));
+  if (jwk.TakeString("kty") != "EC") return Fail(ErrorCode::kMalformed, "not an EC key");
+  return TakeP256Point(jwk);
 }
 
 Result<PublicKey> PublicKey::FromSpki(std::string_view der) {

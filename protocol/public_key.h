@@ -22,6 +22,9 @@ class PublicKey {
   // JWK members exactly: EC `kty crv x y`, OKP `kty crv x`, RSA `kty n e` (RFC 7517, 7518, 8037).
   static base::Result<PublicKey> FromJwk(std::string_view json);
   static base::Result<PublicKey> FromSpki(std::string_view der);  // SubjectPublicKeyInfo
+  // The uncompressed point (0x04 x y, 65 bytes) that a P-256 JWK spells, not yet checked to be on
+  // the curve: for an epk, which hsm::Decrypter checks where the private key is.
+  static base::Result<std::string> UncheckedP256Point(std::string_view json);
 
   std::string ToJwk() const;   // members in lexical order (RFC 7638)
   std::string ToSpki() const;
