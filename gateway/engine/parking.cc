@@ -1,7 +1,6 @@
 #include "gateway/engine/parking.h"
 
 #include <algorithm>
-#include <vector>
 
 namespace paygate::gateway::engine {
 
@@ -39,15 +38,21 @@ void Parking::Post(Entry entry, Wake wake) {
       [resume = std::move(entry.resume), wake]() mutable { resume(wake); });
 }
 
-void Parking::WakeAll(const std::string& key) {
-  std::vector<Entry> woken;
-  {
-    base::MutexLock lock(mutex_);
-    for (auto at = by_key_.find(key); at != by_key_.end(); at = by_key_.find(key)) {
-      woken.push_back(Take(entries_.find(at->second)));
-    }
+std::vector<Parking::Entry> Parking::TakeAll(const std::string& key) {
+  std::vector<Entry> taken;
+  base::MutexLock lock(mutex_);
+  for (auto at = by_key_.find(key); at != by_key_.end(); at = by_key_.find(key)) {
+    taken.push_back(Take(entries_.find(at->second)));
   }
-  for (Entry& entry : woken) Post(std::move(entry), Wake::kHappened);
+  return taken;
+}
+
+void Parking::WakeAll(const std::string& key) {
+  for (Entry& entry : TakeAll(key)) Post(std::move(entry), Wake::kHappened);
+}
+
+void Parking::WakeAllHere(const std::string& key) {
+  for (Entry& entry : TakeAll(key)) entry.resume(Wake::kHappened);
 }
 
 void Parking::Expire(base::MonotonicTime now) {

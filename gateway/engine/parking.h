@@ -1,6 +1,6 @@
 // Who waits: requests that will be answered when something happens (a payment is settled, a message
 // arrives) or when their time is over. No thread waits with them. A request is resumed exactly
-// once, on a worker, unless its connection is gone first. Bounded; thread-safe.
+// once, on a worker or by WakeAllHere's caller, unless its connection is gone first. Bounded; thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include <map>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/mutex.h"
@@ -26,6 +27,8 @@ class Parking {
   // Beyond the limit the request is resumed at once, as timed out.
   void Park(const std::string& key, base::MonotonicTime deadline, Resume resume);
   void WakeAll(const std::string& key);           // something happened to `key`
+  // The same on the calling thread, which must hold no lock: spares a hand-over.
+  void WakeAllHere(const std::string& key);
   void Expire(base::MonotonicTime now);           // from the ticker
   // Leaves at most `at_most` - 1 for this key: those who wait longest time out now.
   void MakeRoom(const std::string& key, size_t at_most);
@@ -41,6 +44,7 @@ class Parking {
   using ById = std::map<uint64_t, Entry>;
 
   Entry Take(ById::iterator entry) REQUIRES(mutex_);
+  std::vector<Entry> TakeAll(const std::string& key) EXCLUDES(mutex_);
   void Post(Entry entry, Wake wake);
 
   base::WorkerPool& workers_;

@@ -208,7 +208,7 @@ void Settler::Settle(const Intent& intent, const FinalOutcome& outcome) {
   base::LogInfo("payment.settled", {{"payment_id", intent.payment_id()},
                                     {"result", outcome.completed ? "completed" : "failed"},
                                     {"amount", intent.record().amount.ToString()}});
-  parking_.WakeAll(PaymentKey(intent.payment_id()));
+  parking_.WakeAllHere(PaymentKey(intent.payment_id()));
   parking_.WakeAll(MailboxKey(intent.record().seller_id));
   parking_.WakeAll(MailboxKey(intent.record().buyer_id));
 }
