@@ -31,11 +31,8 @@ function(paygate_tests name)
     set(R_TIMEOUT 120)
   endif()
   add_executable(${name} ${R_SOURCES})
-  target_link_libraries(${name} PRIVATE paygate_flags ${R_DEPS} GTest::gmock GTest::gtest_main)
-  target_compile_definitions(${name} PRIVATE
-    PAYGATE_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}"
-    PAYGATE_LIB_DIR="${CMAKE_LIBRARY_OUTPUT_DIRECTORY}"
-    PAYGATE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  target_link_libraries(${name} PRIVATE
+    paygate_flags paygate_test_places ${R_DEPS} GTest::gmock GTest::gtest_main)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
     PROPERTIES TIMEOUT ${R_TIMEOUT} LABELS "${R_LABELS}")
 endfunction()

@@ -19,6 +19,7 @@
 #include "base/crypto.h"
 #include "base/file.h"
 #include "gtest/gtest.h"
+#include "tests/doubles/places.h"
 #include "tests/doubles/spawn.h"
 
 namespace paygate::bank::testing {
@@ -100,9 +101,9 @@ inline std::string Prepared(int n, int64_t amount = 100, const std::string& debt
 class HostProcess {
  public:
   HostProcess(const TempDir& dir, const std::string& plugin, std::vector<std::string> more = {}) {
-    std::vector<std::string> args = {PAYGATE_BIN_DIR "/paygate-bank",
+    std::vector<std::string> args = {doubles::Program("paygate-bank"),
                                      "--plugin",
-                                     std::string(PAYGATE_LIB_DIR "/") + plugin,
+                                     doubles::Library(plugin),
                                      "--adapter-config",
                                      dir / "bank.toml",
                                      "--socket",

@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "tests/bank/bank_testing.h"
+#include "tests/doubles/places.h"
 
 namespace paygate::bank {
 namespace {
@@ -13,7 +14,7 @@ using namespace testing;
 constexpr char kEmbedded[] = "libpaygate_bank_embedded.so";
 
 int Tool(const TempDir& dir, const std::string& what) {
-  const std::string command = std::string(PAYGATE_BIN_DIR "/paygate-embedded-bank --config ") +
+  const std::string command = doubles::Program("paygate-embedded-bank") + " --config " +
                               (dir / "bank.toml") + " " + what + " > " + (dir / "tool.out");
   return system(command.c_str());
 }

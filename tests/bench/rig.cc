@@ -10,6 +10,7 @@
 #include <mutex>
 
 #include "storage/rocksdb/rocks_store.h"
+#include "tests/doubles/places.h"
 #include "tests/doubles/scratch_token.h"
 #include "tests/doubles/spawn.h"
 
@@ -76,8 +77,8 @@ Directory::~Directory() { std::filesystem::remove_all(path); }
 
 Rig::Rig(hsm::KeyType type) : type_(type) {
   const auto made =
-      doubles::RunProgram({PAYGATE_SOURCE_DIR "/tools/scratch-gateway", directory_.path, "--bin",
-                           PAYGATE_BIN_DIR, "--key-type", std::string(Name(type)), "--customers",
+      doubles::RunProgram({doubles::Source("tools/scratch-gateway"), directory_.path, "--bin",
+                           doubles::BinDir(), "--key-type", std::string(Name(type)), "--customers",
                            "4", "--engine", "handshake_lifetime_s = 600", "--engine",
                            "clock_skew_s = 600"});
   if (made.exit_code != 0) {
@@ -143,7 +144,7 @@ void Rig::ReadCustomers() {
 // With the arguments that paygated gives them.
 void Rig::StartProcesses() {
   for (uint32_t i = 0; i < config_.token.ProcessCount(); ++i) {
-    std::vector<std::string> command{PAYGATE_BIN_DIR "/paygate-token",
+    std::vector<std::string> command{doubles::Program("paygate-token"),
                                      "--module",
                                      config_.token.module,
                                      "--token-uri",
@@ -160,7 +161,7 @@ void Rig::StartProcesses() {
     tokens_.emplace_back(command);
   }
   bank_process_ = std::make_unique<Child>(std::vector<std::string>{
-      PAYGATE_BIN_DIR "/paygate-bank", "--plugin", config_.bank.plugin, "--adapter-config",
+      doubles::Program("paygate-bank"), "--plugin", config_.bank.plugin, "--adapter-config",
       config_.bank.config, "--socket", config_.BankSocket()});
 }
 

@@ -10,10 +10,11 @@
 #include <fstream>
 
 #include "tests/doubles/fault_state.h"
+#include "tests/doubles/places.h"
 
 namespace paygate::doubles {
 
-const char* const kFaultyModule = PAYGATE_LIB_DIR "/libpaygate_faulty_module.so";
+std::string FaultyModule() { return Library("libpaygate_faulty_module.so"); }
 
 FaultScript::FaultScript(const std::string& path) : path_(path) {
   const int fd = open((path + ".state").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);

@@ -9,7 +9,7 @@
 namespace paygate::doubles {
 
 struct FaultState;
-extern const char* const kFaultyModule;
+std::string FaultyModule();
 
 class FaultScript {
  public:

@@ -13,6 +13,7 @@
 #include "base/crypto.h"
 #include "base/encoding.h"
 #include "base/file.h"
+#include "tests/doubles/places.h"
 #include "tests/doubles/spawn.h"
 
 namespace paygate::doubles {
@@ -71,7 +72,7 @@ TokenProcess::TokenProcess(const ScratchToken& token, std::string socket,
     : environment_(std::move(environment)), socket_(std::move(socket)) {
   auto location = token.location();
   if (!module.empty()) location.module_path = module;
-  arguments_ = {PAYGATE_BIN_DIR "/paygate-token", "--module", location.module_path,
+  arguments_ = {doubles::Program("paygate-token"), "--module", location.module_path,
                 "--token-uri", location.token_uri, "--pin-file", location.pin_file,
                 "--socket", socket_, "--log-level", "warning"};
   for (const std::string& key : keys) {

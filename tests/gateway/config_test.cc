@@ -1,4 +1,5 @@
 #include "gateway/config.h"
+#include "tests/doubles/places.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -123,7 +124,7 @@ TEST(Config, ChecksThatFilesAreThereAndSecretsPrivate) {
 }
 
 TEST(Config, TheExampleOfItsDocumentationIsRight) {
-  std::ifstream in(PAYGATE_SOURCE_DIR "/docs/operations/configuration.md");
+  std::ifstream in(doubles::Source("docs/operations/configuration.md"));
   const std::string page((std::istreambuf_iterator<char>(in)), {});
   const size_t begin = page.find("```toml\n") + 8;
   const Scratch scratch;

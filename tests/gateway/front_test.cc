@@ -12,6 +12,7 @@
 
 #include "gateway/config.h"
 #include "tests/doubles/fake_engine.h"
+#include "tests/doubles/places.h"
 #include "tests/gateway/client.h"
 #include "tests/gateway/scratch.h"
 
@@ -45,7 +46,7 @@ class Front : public ::testing::Test {
   void Launch(const std::string& limits) {
     tls_ = limits.find("tls = false") == std::string::npos;
     const std::string file = scratch_.Configuration("port = 0\n" + limits);
-    program_.emplace(std::vector<std::string>{PAYGATE_BIN_DIR "/paygate-front", "--config", file});
+    program_.emplace(std::vector<std::string>{doubles::Program("paygate-front"), "--config", file});
     ASSERT_TRUE(Eventually([&] {
       std::ifstream(scratch_.path() + "/run/front.port") >> port_;
       return port_ != 0;
@@ -242,7 +243,7 @@ TEST_F(Front, RefusesToStartWithAKeyThatOthersCanRead) {
   scratch_.MakeTls();
   chmod((scratch_.path() + "/tls.key").c_str(), 0644);
   Program program(
-      {PAYGATE_BIN_DIR "/paygate-front", "--config", scratch_.Configuration("port = 0")});
+      {doubles::Program("paygate-front"), "--config", scratch_.Configuration("port = 0")});
   EXPECT_EQ(program.Wait(), 1);
 }
 
@@ -320,7 +321,7 @@ TEST_F(Front, KeepsItsPortWhenItIsStartedAgain) {
 
 TEST_F(Front, ServesWithSeveralProcessesOnOnePort) {
   Start("processes = 2");
-  Program second({PAYGATE_BIN_DIR "/paygate-front", "--config", scratch_.path() + "/paygate.toml",
+  Program second({doubles::Program("paygate-front"), "--config", scratch_.path() + "/paygate.toml",
                   "--index", "1"});
   program_->Signal(SIGTERM);
   EXPECT_EQ(program_->Wait(), 0);

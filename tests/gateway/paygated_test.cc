@@ -8,6 +8,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/doubles/places.h"
 #include "tests/gateway/client.h"
 #include "tests/gateway/scratch.h"
 
@@ -55,7 +56,7 @@ class Paygated : public ::testing::Test {
   }
   std::string Path(const std::string& name) { return scratch_.path() + "/" + name; }
   std::vector<std::string> Words(const std::string& more = "") {
-    std::vector<std::string> words{PAYGATE_BIN_DIR "/paygated", "--config", config_};
+    std::vector<std::string> words{doubles::Program("paygated"), "--config", config_};
     if (!more.empty()) words.push_back(more);
     return words;
   }

@@ -10,6 +10,7 @@
 #include "hsm/pkcs11/token.h"
 #include "hsm/proof.h"
 #include "hsm/statement.h"
+#include "tests/doubles/places.h"
 #include "tests/doubles/scratch_token.h"
 
 namespace paygate::hsm {
@@ -179,7 +180,7 @@ class ForeignKeys : public testing::Test {
   void ExpectRefused(const std::string& key, const std::string& sentence) {
     auto location = scratch_.location();
     auto ran = doubles::RunProgram(
-        {PAYGATE_BIN_DIR "/paygate-token", "--module", location.module_path, "--token-uri",
+        {doubles::Program("paygate-token"), "--module", location.module_path, "--token-uri",
          location.token_uri, "--pin-file", location.pin_file, "--socket",
          scratch_.directory() + "/socket", "--key", key});
     EXPECT_EQ(ran.exit_code, 3) << ran.output;

@@ -11,6 +11,7 @@
 #include "hsm/pkcs11/token.h"
 #include "hsm/proof.h"
 #include "tests/doubles/fault_script.h"
+#include "tests/doubles/places.h"
 #include "tests/doubles/scratch_token.h"
 
 namespace paygate::hsm {
@@ -22,7 +23,7 @@ using doubles::RunProgram;
 class Pin : public testing::Test {
  protected:
   Pin() {
-    location_.module_path = doubles::kFaultyModule;
+    location_.module_path = doubles::FaultyModule();
     location_.pin_file = scratch_.directory() + "/pin-of-the-test";
     key_ = scratch_.Generate("key", KeyType::kP256, KeyUsage::kSign);
   }
@@ -32,7 +33,7 @@ class Pin : public testing::Test {
   }
   base::Result<std::unique_ptr<pkcs11::Token>> Open() { return pkcs11::Token::Open(location_, 1); }
   doubles::Ran RunTokenProcess(int number, std::vector<std::string> more = {}) {
-    std::vector<std::string> words = {PAYGATE_BIN_DIR "/paygate-token", "--module",
+    std::vector<std::string> words = {doubles::Program("paygate-token"), "--module",
                                       location_.module_path, "--token-uri", location_.token_uri,
                                       "--pin-file", location_.pin_file, "--key", "key:jws",
                                       "--socket",

@@ -297,7 +297,7 @@ TEST_F(TokenClientTest, TermEndsAProcessWithSuccess) {
 // The engine may not be allowed to kill: the process that hangs must end when its peer leaves.
 TEST_F(TokenClientTest, AHungModuleEndsItsProcessWhenTheConnectionCloses) {
   doubles::FaultScript faults(scratch_.directory() + "/faults");
-  TokenProcess& process = Spawn({}, doubles::kFaultyModule);
+  TokenProcess& process = Spawn({}, doubles::FaultyModule());
   ASSERT_TRUE(Connect());  // it serves
   faults.Set("C_Sign hang");
   auto channel = base::Channel::Connect(process.socket());

@@ -28,7 +28,7 @@ constexpr auto kReturnValues = std::to_array<const char*>({PAYGATE_CKR(X)});
 class FaultyToken : public testing::Test {
  protected:
   FaultyToken() {
-    location_.module_path = doubles::kFaultyModule;
+    location_.module_path = doubles::FaultyModule();
     sign_ = scratch_.Generate("sign", KeyType::kP256, KeyUsage::kSign);
     decrypt_ = scratch_.Generate("decrypt", KeyType::kP256, KeyUsage::kDecrypt);
   }

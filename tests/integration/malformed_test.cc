@@ -9,6 +9,7 @@
 
 #include "base/encoding.h"
 #include "protocol/jws.h"
+#include "tests/doubles/places.h"
 #include "tests/integration/raw_participant.h"
 
 namespace paygate::integration {
@@ -68,9 +69,7 @@ struct Malformed : testing::Test {
 // Every token of the negative vectors, in place of each message: whatever its class, the gateway
 // says which part is wrong in general terms and goes on.
 TEST_F(Malformed, EveryNegativeJoseVectorIsRefusedInEveryPlace) {
-  const char* shared = std::getenv("PAYGATE_SHARED");
-  const std::string path = (shared ? std::string(shared) : PAYGATE_SOURCE_DIR "/../shared") +
-                           std::string("/vectors/jose-negative.json");
+  const std::string path = doubles::SharedFile("vectors/jose-negative.json");
   std::ifstream in(path);
   if (!in) GTEST_SKIP() << "SKIP: no " << path << " (set PAYGATE_SHARED)";
   const auto vectors = nlohmann::json::parse(in)["cases"];

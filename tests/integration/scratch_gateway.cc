@@ -1,3 +1,4 @@
+#include "tests/doubles/places.h"
 #include "tests/integration/scratch_gateway.h"
 
 #include <fcntl.h>
@@ -88,9 +89,9 @@ ScratchGateway::ScratchGateway(Options options) {
   if (!mkdtemp(pattern.data())) throw std::runtime_error("mkdtemp");
   directory_ = pattern;
   const std::string made = directory_ + "/gateway";
-  std::vector<std::string> command{PAYGATE_SOURCE_DIR "/tools/scratch-gateway", made, "--bin",
-                                   PAYGATE_BIN_DIR, "--program",
-                                   "engine = \"" PAYGATE_BIN_DIR "/engine_with_clock\""};
+  std::vector<std::string> command{doubles::Source("tools/scratch-gateway"), made, "--bin",
+                                   doubles::BinDir(), "--program",
+                                   "engine = \"" + doubles::Program("engine_with_clock") + "\""};
   for (const std::string& line : options.engine) command.insert(command.end(), {"--engine", line});
   for (const std::string& line : options.token) command.insert(command.end(), {"--token", line});
   command.insert(command.end(), options.arguments.begin(), options.arguments.end());
@@ -115,7 +116,7 @@ void ScratchGateway::Start() {
   const int log = open((directory_ + "/log").c_str(), O_CREAT | O_APPEND | O_WRONLY | O_CLOEXEC,
                        0600);
   paygated_ = doubles::Spawn(
-      {PAYGATE_BIN_DIR "/paygated", "--config", directory_ + "/gateway.toml"},
+      {doubles::Program("paygated"), "--config", directory_ + "/gateway.toml"},
       {.out = ends[1], .err = log, .own_group = true});
   close(ends[1]);
   close(log);
@@ -175,7 +176,7 @@ std::string ScratchGateway::Log() const { return ReadAll(directory_ + "/log"); }
 
 std::vector<Customer> ScratchGateway::Customers() const {
   const auto list = nlohmann::json::parse(
-      RunProgram({PAYGATE_BIN_DIR "/paygate-embedded-bank", "--config",
+      RunProgram({doubles::Program("paygate-embedded-bank"), "--config",
                   directory_ + "/bank/bank.toml", "accounts", "--json"}));
   std::vector<Customer> customers;
   for (const auto& each : list) {
@@ -203,7 +204,7 @@ int64_t ScratchGateway::TotalMoney() const {
 }
 
 bool ScratchGateway::LedgerIsRight() const {
-  RunProgram({PAYGATE_BIN_DIR "/paygate-embedded-bank", "--config", directory_ + "/bank/bank.toml",
+  RunProgram({doubles::Program("paygate-embedded-bank"), "--config", directory_ + "/bank/bank.toml",
               "check"});
   return true;  // RunProgram throws otherwise
 }

@@ -7,6 +7,7 @@
 
 #include "bank/adapters/iso20022/messages.h"
 #include "bank/adapters/iso20022/rules.h"
+#include "tests/doubles/places.h"
 
 namespace paygate::bank::iso20022::testing {
 
@@ -89,9 +90,6 @@ inline std::vector<Message> OneOfEach() {
   };
 }
 
-inline std::string SharedDirectory() {
-  const char* shared = std::getenv("PAYGATE_SHARED");
-  return std::string(shared ? shared : PAYGATE_SOURCE_DIR "/../shared") + "/iso20022";
-}
+inline std::string SharedDirectory() { return doubles::SharedFile("iso20022"); }
 
 }  // namespace paygate::bank::iso20022::testing

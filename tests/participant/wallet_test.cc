@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "base/file.h"
+#include "tests/doubles/places.h"
 #include "tests/participant/http_server.h"
 #include "tests/participant/person.h"
 
@@ -30,7 +31,7 @@ class WalletProgram : public testing::Test {
   void TearDown() override { std::filesystem::remove_all(dir_); }
 
   Ran Run(const std::string& who, const std::string& arguments) {
-    const std::string command = std::string(PAYGATE_BIN_DIR) + "/paygate-wallet --dir " + dir_ +
+    const std::string command = doubles::Program("paygate-wallet") + " --dir " + dir_ +
                                 "/" + who + " --passphrase-file " + dir_ + "/pass " + arguments +
                                 " </dev/null 2>&1";
     Ran ran;

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/doubles/places.h"
 #include "tests/doubles/spawn.h"
 
 namespace paygate::storage {
@@ -20,7 +21,7 @@ class Writer {
   Writer(const std::string& directory, const std::string& prefix) {
     int pipe_ends[2];
     EXPECT_EQ(pipe2(pipe_ends, O_CLOEXEC), 0);
-    pid_ = doubles::Spawn({PAYGATE_BIN_DIR "/storage_crash_writer", directory, prefix},
+    pid_ = doubles::Spawn({doubles::Program("storage_crash_writer"), directory, prefix},
                           {.out = pipe_ends[1]});
     close(pipe_ends[1]);
     promises_ = pipe_ends[0];

@@ -12,12 +12,14 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "tests/doubles/places.h"
+
 namespace paygate::tools {
 namespace {
 
 namespace fs = std::filesystem;
 
-const std::string kProgram = PAYGATE_BIN_DIR "/paygate-ceremony";
+const std::string kProgram = doubles::Program("paygate-ceremony");
 constexpr const char* kModule = "/usr/lib/softhsm/libsofthsm2.so";
 constexpr const char* kCertificates[] = {"root.pem", "issuing-ca.pem", "gateway-signature.pem",
                                          "gateway-encryption.pem", "tls.pem"};
