@@ -7,10 +7,23 @@ namespace paygate::participant {
 using base::ErrorCode;
 using base::Fail;
 
+namespace {
+
+// The answer is durable; only the end of the entry was lost.
+bool AnsweredAlready(const Session& session, const JournalEntry& entry) {
+  if (entry.kind == MessageKind::kRegistration) return session.identity.has_value();
+  if (entry.kind == MessageKind::kRevocation) return session.revoked.has_value();
+  return entry.kind == MessageKind::kRenewal && session.identity &&
+         entry.subject == std::to_string(session.identity->generation);
+}
+
+}  // namespace
+
 struct Client::Impl {
   Impl(Parts parts, ClientOptions options, std::unique_ptr<GatewayTrust> trust,
-       std::optional<Identity> identity)
-      : session(parts, std::move(options), std::move(trust), std::move(identity)) {}
+       std::optional<Identity> identity, std::optional<Revoked> revoked)
+      : session(parts, std::move(options), std::move(trust), std::move(identity),
+                std::move(revoked)) {}
   Session session;
 };
 
@@ -22,11 +35,13 @@ base::Result<std::unique_ptr<Client>> Client::Open(Parts parts, ClientOptions op
     return Fail(ErrorCode::kInvalidArgument, "a client must be told how to wait");
   }
   ASSIGN_OR_RETURN(auto identity, LoadIdentity(parts.disk));
+  ASSIGN_OR_RETURN(auto revoked, LoadRevoked(parts.disk));
   ASSIGN_OR_RETURN(auto trust,
                    GatewayTrust::Create(parts.root_pem, identity ? identity->gateway_id : "",
                                         parts.transport, parts.clock, &parts.disk));
   return std::unique_ptr<Client>(new Client(
-      std::make_unique<Impl>(parts, std::move(options), std::move(trust), std::move(identity))));
+      std::make_unique<Impl>(parts, std::move(options), std::move(trust), std::move(identity),
+                             std::move(revoked))));
 }
 
 const std::optional<Identity>& Client::identity() const { return impl_->session.identity; }
@@ -34,8 +49,7 @@ GatewayTrust& Client::trust() { return *impl_->session.trust; }
 Journal& Client::journal() { return impl_->session.journal; }
 
 base::Status Client::Unlock(const base::SecretBytes& passphrase) {
-  ASSIGN_OR_RETURN(impl_->session.keys, Keyring::Open(impl_->session.disk, passphrase));
-  return {};
+  return impl_->session.OpenKeys(passphrase);
 }
 
 base::Status Client::MakeKeys(const base::SecretBytes& passphrase, KeyTypes types) {
@@ -47,6 +61,15 @@ base::Status Client::MakeKeys(const base::SecretBytes& passphrase, KeyTypes type
 base::Result<Answer<Identity>> Client::Register(std::string_view iban,
                                                 const std::string& enrolment_code) {
   return participant::Register(impl_->session, iban, enrolment_code);
+}
+
+base::Result<Answer<Identity>> Client::Renew(const base::SecretBytes& passphrase,
+                                             KeyTypes types) {
+  return participant::Renew(impl_->session, passphrase, types);
+}
+
+base::Result<Answer<Revoked>> Client::Revoke(protocol::RevocationReason reason) {
+  return participant::Revoke(impl_->session, reason);
 }
 
 base::Result<Answer<Sale>> Client::Sell(const std::string& goods, const base::Money& price,
@@ -70,8 +93,7 @@ base::Result<std::vector<Resumed>> Client::Resume() {
   }
   std::vector<Resumed> all;
   for (const JournalEntry& entry : entries) {
-    if (entry.kind == MessageKind::kRegistration && session.identity) {
-      // The answer was durable already; only the end of the entry was lost.
+    if (AnsweredAlready(session, entry)) {
       RETURN_IF_ERROR(session.journal.Close(entry.digest));
       continue;
     }

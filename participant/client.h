@@ -72,7 +72,8 @@ struct Resumed {
   std::optional<Refusal> refusal;
   std::optional<PaymentRecord> payment;
   std::optional<Sale> sale;
-  std::optional<Identity> identity;
+  std::optional<Identity> identity;  // registered, or renewed
+  std::optional<Revoked> revoked;
   bool lapsed =
       false;  // it never reached the gateway and no longer can; start anew if still wanted
   std::optional<base::Error> error;  // still open, or refused by a check: stays in the journal
@@ -107,6 +108,12 @@ class Client {
   base::Status MakeKeys(const base::SecretBytes& passphrase, KeyTypes types = {});
 
   base::Result<Answer<Identity>> Register(std::string_view iban, const std::string& enrolment_code);
+  // New keys and certificates for the same ID and account (protocol.md section 4, "renewals"). The
+  // new keys count from when the verified answer is durable; the old ones stay to read what is
+  // encrypted to them. One that was sent before and not answered is sent again instead.
+  base::Result<Answer<Identity>> Renew(const base::SecretBytes& passphrase, KeyTypes types = {});
+  // For good: from the gateway's acknowledgement on nothing of this participant is accepted.
+  base::Result<Answer<Revoked>> Revoke(protocol::RevocationReason reason);
   // The account to be paid into is the registered one. `buyer`: the ID that alone may pay, or
   // empty.
   base::Result<Answer<Sale>> Sell(const std::string& goods, const base::Money& price,

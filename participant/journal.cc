@@ -1,6 +1,6 @@
 // journal/<digest>.json:
-//   {"version":1,"kind":"registration"|"sale"|"payment","digest","subject","expires",
-//    "clock_offset","handshake","body","jwe"}
+//   {"version":1,"kind":"registration"|"sale"|"payment"|"renewal"|"revocation","digest","subject",
+//    "expires","clock_offset","handshake","body","jwe"}
 // `body` holds disclosures, and in a registration the enrolment code: the file goes when the
 // message is answered.
 #include "participant/journal.h"
@@ -35,7 +35,8 @@ std::string Print(const JournalEntry& e) {
 }
 
 base::Result<MessageKind> ParseKind(std::string_view name) {
-  for (auto kind : {MessageKind::kRegistration, MessageKind::kSale, MessageKind::kPayment}) {
+  for (auto kind : {MessageKind::kRegistration, MessageKind::kSale, MessageKind::kPayment,
+                    MessageKind::kRenewal, MessageKind::kRevocation}) {
     if (Name(kind) == name) return kind;
   }
   return Fail(ErrorCode::kMalformed, "unknown kind of message in the journal");
@@ -71,6 +72,10 @@ std::string_view Name(MessageKind kind) {
       return "sale";
     case MessageKind::kPayment:
       return "payment";
+    case MessageKind::kRenewal:
+      return "renewal";
+    case MessageKind::kRevocation:
+      return "revocation";
   }
   return "unknown";
 }

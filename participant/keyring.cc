@@ -1,4 +1,5 @@
-// keys/signature.pem, keys/encryption.pem: one "ENCRYPTED PRIVATE KEY" each (RFC 5958, PBES2).
+// keys/signature.pem, keys/encryption.pem, and keys/signature-N.pem, keys/encryption-N.pem of the
+// Nth renewal: one "ENCRYPTED PRIVATE KEY" each (RFC 5958, PBES2).
 #include "participant/keyring.h"
 
 #include "protocol/software_key.h"
@@ -10,8 +11,12 @@ using base::ErrorCode;
 using base::Fail;
 using protocol::SoftwareKey;
 
-constexpr char kSignatureFile[] = "keys/signature.pem";
-constexpr char kEncryptionFile[] = "keys/encryption.pem";
+std::string FileOf(const char* what, uint32_t generation) {
+  const std::string number = generation == 0 ? "" : "-" + std::to_string(generation);
+  return std::string("keys/") + what + number + ".pem";
+}
+std::string SignatureFile(uint32_t generation) { return FileOf("signature", generation); }
+std::string EncryptionFile(uint32_t generation) { return FileOf("encryption", generation); }
 
 base::Result<SoftwareKey> OpenKey(Disk& disk, const std::string& name, hsm::KeyUsage usage,
                                   const base::SecretBytes& passphrase) {
@@ -45,24 +50,40 @@ Keyring::Keyring(std::unique_ptr<hsm::Signer> signer, std::unique_ptr<hsm::Decry
 
 base::Result<std::unique_ptr<Keyring>> Keyring::OpenOrCreate(Disk& disk,
                                                              const base::SecretBytes& passphrase,
-                                                             KeyTypes types) {
+                                                             KeyTypes types,
+                                                             uint32_t generation) {
   if (passphrase.size() < kMinPassphraseBytes) {
     return Fail(ErrorCode::kInvalidArgument, "the passphrase needs at least 8 characters");
   }
   // The first key is opened before the second is made, so that both have one passphrase.
-  ASSIGN_OR_RETURN(auto signature, OpenOrMakeKey(disk, kSignatureFile, types.signature,
-                                                 hsm::KeyUsage::kSign, passphrase));
-  ASSIGN_OR_RETURN(auto encryption, OpenOrMakeKey(disk, kEncryptionFile, types.encryption,
-                                                  hsm::KeyUsage::kDecrypt, passphrase));
+  ASSIGN_OR_RETURN(auto signature, OpenOrMakeKey(disk, SignatureFile(generation),
+                                                 types.signature, hsm::KeyUsage::kSign, passphrase));
+  ASSIGN_OR_RETURN(auto encryption, OpenOrMakeKey(disk, EncryptionFile(generation),
+                                                  types.encryption, hsm::KeyUsage::kDecrypt, passphrase));
   return FromKeys(signature, encryption);
 }
 
 base::Result<std::unique_ptr<Keyring>> Keyring::Open(Disk& disk,
-                                                     const base::SecretBytes& passphrase) {
-  ASSIGN_OR_RETURN(auto signature, OpenKey(disk, kSignatureFile, hsm::KeyUsage::kSign, passphrase));
-  ASSIGN_OR_RETURN(auto encryption,
-                   OpenKey(disk, kEncryptionFile, hsm::KeyUsage::kDecrypt, passphrase));
+                                                     const base::SecretBytes& passphrase,
+                                                     uint32_t generation) {
+  ASSIGN_OR_RETURN(auto signature, OpenKey(disk, SignatureFile(generation), hsm::KeyUsage::kSign,
+                                           passphrase));
+  ASSIGN_OR_RETURN(auto encryption, OpenKey(disk, EncryptionFile(generation),
+                                            hsm::KeyUsage::kDecrypt, passphrase));
   return FromKeys(signature, encryption);
+}
+
+base::Result<std::unique_ptr<hsm::Decrypter>> Keyring::OpenDecrypter(
+    Disk& disk, const base::SecretBytes& passphrase, uint32_t generation) {
+  ASSIGN_OR_RETURN(auto key, OpenKey(disk, EncryptionFile(generation), hsm::KeyUsage::kDecrypt,
+                                     passphrase));
+  return key.AsDecrypter();
+}
+
+base::Result<bool> Keyring::Exists(Disk& disk, uint32_t generation) {
+  ASSIGN_OR_RETURN(const auto signature, disk.Read(SignatureFile(generation)));
+  ASSIGN_OR_RETURN(const auto encryption, disk.Read(EncryptionFile(generation)));
+  return signature && encryption;
 }
 
 base::Result<std::unique_ptr<Keyring>> Keyring::FromKeys(const SoftwareKey& signature,

@@ -62,32 +62,40 @@ base::Result<JournalEntry> MakeRegistration(Session& session, std::string_view i
 
 }  // namespace
 
-base::Result<Identity> FinishRegistration(Session& session, const JournalEntry& entry,
-                                          std::string_view payload_json) {
-  ASSIGN_OR_RETURN(auto sent, SentIn(entry));
-  ASSIGN_OR_RETURN(auto binding, protocol::Disclosure::Parse(sent.disclosure));
+base::Result<Identity> CheckRegistered(Session& session, const JournalEntry& entry,
+                                       std::string_view payload_json, const Keyring& keys,
+                                       const std::string& nonce,
+                                       const protocol::Disclosure& binding) {
   ASSIGN_OR_RETURN(auto statement,
                    session.OpenSingle(payload_json, "registered", protocol::kTypRegistered));
   ASSIGN_OR_RETURN(auto payload, protocol::RegisteredPayload::Parse(statement.jws.payload()));
   if (payload.iss != session.trust->gateway_id() || payload.sub == payload.iss ||
-      payload.request != entry.digest || payload.nonce != sent.nonce) {
-    return Fail(ErrorCode::kNotYours, "the gateway's answer is to another registration");
+      payload.request != entry.digest || payload.nonce != nonce) {
+    return Fail(ErrorCode::kNotYours, "the gateway's answer is to another message");
   }
   ASSIGN_OR_RETURN(auto signature, CheckOwn(session, payload.signature_certificate, payload.chain,
                                             Role::kParticipantSignature, payload.sub,
-                                            session.keys->signature_key(), binding));
+                                            keys.signature_key(), binding));
   ASSIGN_OR_RETURN(auto encryption, CheckOwn(session, payload.encryption_certificate, payload.chain,
                                              Role::kParticipantEncryption, payload.sub,
-                                             session.keys->encryption_key(), binding));
+                                             keys.encryption_key(), binding));
   if (signature.key() == encryption.key()) {
     return Fail(ErrorCode::kCertificateInvalid, "both certificates are of one key");
   }
-  Identity identity{.id = payload.sub,
-                    .gateway_id = payload.iss,
-                    .signature_certificate = payload.signature_certificate,
-                    .encryption_certificate = payload.encryption_certificate,
-                    .chain = payload.chain,
-                    .binding = binding.text()};
+  return Identity{.id = payload.sub,
+                  .gateway_id = payload.iss,
+                  .signature_certificate = payload.signature_certificate,
+                  .encryption_certificate = payload.encryption_certificate,
+                  .chain = payload.chain,
+                  .binding = binding.text()};
+}
+
+base::Result<Identity> FinishRegistration(Session& session, const JournalEntry& entry,
+                                          std::string_view payload_json) {
+  ASSIGN_OR_RETURN(auto sent, SentIn(entry));
+  ASSIGN_OR_RETURN(auto binding, protocol::Disclosure::Parse(sent.disclosure));
+  ASSIGN_OR_RETURN(Identity identity, CheckRegistered(session, entry, payload_json, *session.keys,
+                                                      sent.nonce, binding));
   RETURN_IF_ERROR(SaveIdentity(session.disk, identity));
   session.identity = identity;
   return identity;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/crypto.h"
 #include "protocol/jws.h"
 
 namespace paygate::participant {
@@ -18,6 +19,10 @@ std::string_view PathOf(MessageKind kind) {
       return "/v1/seller-blocks";
     case MessageKind::kPayment:
       return "/v1/payments";
+    case MessageKind::kRenewal:
+      return "/v1/renewals";
+    case MessageKind::kRevocation:
+      return "/v1/revocations";
   }
   return "/";
 }
@@ -30,9 +35,15 @@ bool MayTryAgain(int status) { return status == 429 || status == 408 || status >
 // gateway looks for the same message before it looks at the handshake (protocol.md section 6), so a
 // handshake that it calls expired, after it has expired by our own reckoning too, ends the matter.
 // A little after its own reckoning, because a copy that came in time may still be on its way.
-// A registration has no handshake; its `iat` ages instead. Everything else decides nothing.
+// A registration has no handshake; its `iat` ages instead. So does that of a renewal or revocation,
+// but their signatures have verified by then: what they hear unsigned is that the certificate is no
+// good any more, and that is looked at only when the message was not seen before. Everything else
+// decides nothing.
 bool NeverTaken(const JournalEntry& entry, const std::string& code, base::UnixTime now) {
   if (entry.kind == MessageKind::kRegistration) return code == "clock-skew";
+  if (entry.kind == MessageKind::kRenewal || entry.kind == MessageKind::kRevocation) {
+    return code == "certificate-invalid" || code == "certificate-revoked";
+  }
   return code == "handshake-expired" &&
          base::ToNumericDate(now) + entry.clock_offset >= entry.expires + kLateCopySeconds;
 }
@@ -42,6 +53,26 @@ bool NeverTaken(const JournalEntry& entry, const std::string& code, base::UnixTi
 base::Status Session::NeedIdentity() const {
   if (!identity) return Fail(ErrorCode::kNotFound, "not registered yet: register first");
   if (keys == nullptr) return Fail(ErrorCode::kPermissionDenied, "the keys are not open");
+  if (revoked) {
+    return Fail(ErrorCode::kPermissionDenied,
+                "this participant was revoked (" + revoked->reason +
+                    "); ask your bank for a new enrolment code and register in another directory");
+  }
+  return {};
+}
+
+base::Status Session::OpenKeys(const base::SecretBytes& passphrase) {
+  const uint32_t generation = identity ? identity->generation : 0;
+  ASSIGN_OR_RETURN(keys, Keyring::Open(disk, passphrase, generation));
+  earlier.clear();
+  for (uint32_t i = 0; i < generation; ++i) {
+    ASSIGN_OR_RETURN(auto old, Keyring::OpenDecrypter(disk, passphrase, i));
+    earlier.push_back(std::move(old));
+  }
+  if (!identity) return {};
+  ASSIGN_OR_RETURN(const bool more, Keyring::Exists(disk, generation + 1));
+  if (!more) return {};
+  ASSIGN_OR_RETURN(next, Keyring::Open(disk, passphrase, generation + 1));
   return {};
 }
 
@@ -65,17 +96,24 @@ base::Result<Statement> Session::OpenSingle(std::string_view payload, std::strin
 
 base::Result<std::string> Session::OpenJweForUs(std::string_view compact) {
   ASSIGN_OR_RETURN(auto jwe, protocol::ParseJwe(compact));
-  // Before registration there is no certificate that could be named.
-  std::string own;
-  if (identity) {
-    ASSIGN_OR_RETURN(auto certificate,
-                     protocol::Certificate::Parse(identity->encryption_certificate));
-    own = certificate.fingerprint();
+  ASSIGN_OR_RETURN(hsm::Decrypter* decrypter, DecrypterFor(jwe.x5t_s256));
+  if (!jwe.extra.name.empty()) {
+    return Fail(ErrorCode::kDecryptionFailed, "the gateway's answer has a header of another use");
   }
-  if (jwe.x5t_s256 != own || !jwe.extra.name.empty()) {
-    return Fail(ErrorCode::kDecryptionFailed, "the gateway's answer is encrypted to another key");
+  return protocol::OpenJwe(jwe, *decrypter);
+}
+
+base::Result<hsm::Decrypter*> Session::DecrypterFor(const std::string& x5t) const {
+  if (!identity && x5t.empty()) return &keys->decrypter();  // no certificate could be named yet
+  if (identity && x5t == base::Sha256Base64Url(identity->encryption_certificate)) {
+    return &keys->decrypter();
   }
-  return protocol::OpenJwe(jwe, keys->decrypter());
+  for (size_t i = 0; identity && i < earlier.size(); ++i) {
+    if (x5t == base::Sha256Base64Url(identity->earlier[i])) return earlier[i].get();
+  }
+  // The answer to a renewal; or a message under certificates whose answer is still to come.
+  if (next) return &next->decrypter();
+  return Fail(ErrorCode::kDecryptionFailed, "the gateway's answer is encrypted to another key");
 }
 
 void Session::WaitFor(int attempt, int retry_after_s, std::string_view why) {
@@ -183,6 +221,14 @@ base::Result<Resumed> Session::Resend(JournalEntry entry) {
   switch (entry.kind) {
     case MessageKind::kRegistration: {
       ASSIGN_OR_RETURN(resumed.identity, FinishRegistration(*this, entry, reply.payload));
+      break;
+    }
+    case MessageKind::kRenewal: {
+      ASSIGN_OR_RETURN(resumed.identity, FinishRenewal(*this, entry, reply.payload));
+      break;
+    }
+    case MessageKind::kRevocation: {
+      ASSIGN_OR_RETURN(resumed.revoked, FinishRevocation(*this, entry, reply.payload));
       break;
     }
     case MessageKind::kSale: {

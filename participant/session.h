@@ -30,14 +30,15 @@ struct Request {
 class Session {
  public:
   Session(Client::Parts parts, ClientOptions options, std::unique_ptr<GatewayTrust> trust,
-          std::optional<Identity> identity)
+          std::optional<Identity> identity, std::optional<Revoked> revoked)
       : disk(parts.disk),
         transport(parts.transport),
         clock(parts.clock),
         journal(parts.disk),
         options(std::move(options)),
         trust(std::move(trust)),
-        identity(std::move(identity)) {}
+        identity(std::move(identity)),
+        revoked(std::move(revoked)) {}
 
   // Sends `request` until there is an answer that says something, at most max_attempts times. After
   // decryption-failed the body is sealed anew, once, to the gateway's newest certificate
@@ -55,8 +56,11 @@ class Session {
   // Message 3: durable, then sent, then Resend's rules.
   base::Result<Resumed> RecordAndSend(JournalEntry entry);
   base::Result<Resumed> Resend(JournalEntry entry);
-  // kNotFound with what to do, unless keys are open and the participant is registered.
+  // kNotFound with what to do, unless keys are open and the participant is registered;
+  // kPermissionDenied for one who has revoked itself.
   base::Status NeedIdentity() const;
+  // Opens the keys of every generation, and those of a renewal that is out.
+  base::Status OpenKeys(const base::SecretBytes& passphrase);
 
   Disk& disk;
   Transport& transport;
@@ -65,9 +69,13 @@ class Session {
   const ClientOptions options;
   const std::unique_ptr<GatewayTrust> trust;
   std::optional<Identity> identity;
-  std::unique_ptr<Keyring> keys;
+  std::optional<Revoked> revoked;
+  std::unique_ptr<Keyring> keys;  // of `identity`
+  std::unique_ptr<Keyring> next;  // of the renewal that is out or was given up
+  std::vector<std::unique_ptr<hsm::Decrypter>> earlier;  // of the generations before, in order
 
  private:
+  base::Result<hsm::Decrypter*> DecrypterFor(const std::string& x5t) const;
   base::Result<std::optional<Reply>> Read(const Request& request, const HttpAnswer& answer);
   void WaitFor(int attempt, int retry_after_s, std::string_view why);
 };
@@ -83,6 +91,15 @@ base::Result<Answer<OpenedChallenge>> AskChallenge(Session& session, Request req
 // The answers to each message 3: checked, then durable, then returned.
 base::Result<Identity> FinishRegistration(Session& session, const JournalEntry& entry,
                                           std::string_view payload);
+base::Result<Identity> FinishRenewal(Session& session, const JournalEntry& entry,
+                                     std::string_view payload);
+base::Result<Revoked> FinishRevocation(Session& session, const JournalEntry& entry,
+                                       std::string_view payload);
+// The certificates of a `registered` answer to the message `entry`: path, role, ID, key, account.
+base::Result<Identity> CheckRegistered(Session& session, const JournalEntry& entry,
+                                       std::string_view payload, const Keyring& keys,
+                                       const std::string& nonce,
+                                       const protocol::Disclosure& binding);
 base::Result<Sale> FinishSale(Session& session, const JournalEntry& entry,
                               std::string_view payload);
 base::Result<PaymentRecord> FinishPayment(Session& session, const JournalEntry& entry,
@@ -90,6 +107,9 @@ base::Result<PaymentRecord> FinishPayment(Session& session, const JournalEntry& 
 
 base::Result<Answer<Identity>> Register(Session& session, std::string_view iban,
                                         const std::string& code);
+base::Result<Answer<Identity>> Renew(Session& session, const base::SecretBytes& passphrase,
+                                     KeyTypes types);
+base::Result<Answer<Revoked>> Revoke(Session& session, protocol::RevocationReason reason);
 base::Result<Answer<Sale>> Sell(Session& session, const std::string& goods,
                                 const base::Money& price, const std::string& buyer);
 base::Result<Answer<PaymentRecord>> Pay(Session& session, const CsblkView& csblk);

@@ -171,6 +171,8 @@ FakeGateway::HttpAnswer FakeGateway::Handle(const std::string& path, const std::
   if (!payload) return Problem(400, "decryption-failed");
   const std::string& extra = jwe->extra.value;
   if (path == "/v1/registrations") return Register(*payload);
+  if (path == "/v1/renewals") return Renew(*payload);
+  if (path == "/v1/revocations") return Revoke(*payload);
   if (path == "/v1/seller-blocks/challenge") return SellerChallenge(*payload, extra);
   if (path == "/v1/seller-blocks") return SellerConfirmation(*payload, extra);
   if (path == "/v1/payments/challenge") return BuyerChallenge(*payload, extra);
@@ -188,52 +190,6 @@ FakeGateway::HttpAnswer FakeGateway::Refuse(const std::string& id, const std::st
   const std::string jws = SignAsGateway(protocol::kTypRefusal, refusal.Print());
   return Sealed(409, participants_.at(id).encryption_der, true,
                 protocol::PrintSingle("refusal", jws));
-}
-
-FakeGateway::HttpAnswer FakeGateway::Register(const std::string& payload) {
-  const std::string compact = Must(protocol::ParseSingle(payload, "registration"));
-  const std::string digest = Must(protocol::DigestOfCompact(compact));
-  if (registrations_.contains(digest)) return registrations_.at(digest);
-  auto jws = Must(protocol::ParseJws(compact, protocol::kTypRegistration, KeyName::kNone));
-  auto asked = Must(protocol::RegistrationPayload::Parse(jws.payload));
-  const auto signature_key = Must(protocol::PublicKey::FromJwk(asked.signature_jwk));
-  const auto encryption_key = Must(protocol::PublicKey::FromJwk(asked.encryption_jwk));
-  Must(protocol::VerifyJws(jws, signature_key));
-  const std::string binding = Must(protocol::Disclosure::Parse(asked.disclosure)).RawDigest();
-  const std::string id = protocol::NewNonce();
-  auto signer = Must(issuing_->key.AsSigner());
-  const auto certify = [&](Role role, const protocol::PublicKey& key) {
-    return Must(protocol::BuildCertificate({.role = role,
-                                            .subject_cn = id,
-                                            .subject_key = key,
-                                            .not_before = clock_.Now() - std::chrono::hours(1),
-                                            .not_after = clock_.Now() + kYear,
-                                            .account_binding = binding,
-                                            .crl_url = "http://localhost/crl",
-                                            .ocsp_url = "http://localhost/ocsp"},
-                                           &issuing_->certificate, *signer))
-        .der();
-  };
-  protocol::RegisteredPayload registered{
-      .iss = id_,
-      .sub = id,
-      .iat = Now(),
-      .request = digest,
-      .nonce = asked.nonce,
-      .signature_certificate = certify(Role::kParticipantSignature, signature_key),
-      .encryption_certificate = certify(Role::kParticipantEncryption, encryption_key),
-      .chain = issuing_->chain,
-      .gateway_signature = signature_->certificate.der(),
-      .gateway_encryption = encryption_->certificate.der()};
-  Call(on_registered, registered);
-  participants_[id] = {registered.signature_certificate, registered.encryption_certificate};
-  const std::string answer = SignAsGateway(protocol::kTypRegistered, registered.Print());
-  registrations_[digest] = {
-      .status = 201,
-      .content_type = std::string(participant::kJoseType),
-      .body = Must(
-          protocol::SealJwe(encryption_key, "", {}, protocol::PrintSingle("registered", answer)))};
-  return registrations_.at(digest);
 }
 
 std::string FakeGateway::NewHandshake() {

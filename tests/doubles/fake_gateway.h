@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -72,6 +73,8 @@ class FakeGateway final : public participant::Transport {
   std::vector<Request> PostsTo(const std::string& path) const;
   int documents_given = 0;
   int payments_made() const { return payments_made_; }  // money has moved
+  int renewals_made() const { return renewals_made_; }
+  size_t revocations_seen() const { return revocations_.size(); }  // different ones
   size_t authorisations_seen() const { return authorisations_.size(); }
   void SettlePending(protocol::PaymentResult result);
   void PutInMailbox(const std::string& id, const std::string& payload);
@@ -88,7 +91,12 @@ class FakeGateway final : public participant::Transport {
   };
 
   HttpAnswer Handle(const std::string& path, const std::string& body);
+  HttpAnswer Certify(const std::string& id, const std::string& digest, const std::string& nonce,
+                     const std::string& binding, const protocol::PublicKey& signature_key,
+                     const protocol::PublicKey& encryption_key);
   HttpAnswer Register(const std::string& payload);
+  HttpAnswer Renew(const std::string& payload);
+  HttpAnswer Revoke(const std::string& payload);
   HttpAnswer SellerChallenge(const std::string& payload, const std::string& r1);
   HttpAnswer SellerConfirmation(const std::string& payload, const std::string& handshake);
   HttpAnswer BuyerChallenge(const std::string& payload, const std::string& r3);
@@ -114,7 +122,8 @@ class FakeGateway final : public participant::Transport {
   std::map<std::string, std::string> refusals_;                   // code by digest
   std::map<std::string, int64_t> handshakes_;                     // expiry
   std::map<std::string, std::vector<std::string>> mailboxes_;     // JWEs by ID
-  int payments_made_ = 0;
+  int payments_made_ = 0, renewals_made_ = 0;
+  std::set<std::string> revocations_;
 };
 
 }  // namespace paygate::doubles

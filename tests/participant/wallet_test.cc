@@ -82,6 +82,22 @@ TEST_F(WalletProgram, SellsShowsPaysAndRemembers) {
   }
 }
 
+TEST_F(WalletProgram, RenewsAndRevokes) {
+  ASSERT_EQ(Register("seller", kSellerIban).code, 0);
+  Ran ran = Run("seller", "renew --json");
+  EXPECT_EQ(ran.code, 0) << ran.out;
+  EXPECT_NE(ran.out.find(R"("status":"renewed")"), std::string::npos) << ran.out;
+  EXPECT_EQ(Run("seller", "sell 'Blue bicycle' 120.00 GBP").code, 0);
+  EXPECT_EQ(Run("seller", "revoke --reason keyCompromise").code, 2) << "no terminal, no --yes";
+  EXPECT_EQ(Run("seller", "revoke --yes --reason boredom").code, 2);
+  EXPECT_EQ(gateway.revocations_seen(), 0u);
+  ran = Run("seller", "revoke --yes --reason keyCompromise --json");
+  EXPECT_EQ(ran.code, 0) << ran.out;
+  EXPECT_NE(ran.out.find(R"("status":"revoked")"), std::string::npos) << ran.out;
+  EXPECT_EQ(Run("seller", "sell 'Blue bicycle' 120.00 GBP").code, 6);
+  EXPECT_EQ(Run("seller", "renew").code, 6);
+}
+
 TEST_F(WalletProgram, SaysByItsExitCodeWhatHappened) {
   EXPECT_EQ(Run("buyer", "").code, 2);
   EXPECT_EQ(Run("buyer", "receipts").code, 6);  // never registered

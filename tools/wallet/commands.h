@@ -26,12 +26,15 @@ struct Options {
   std::string csblk;                                   // show, pay
   bool yes = false;                                    // pay
   int wait_s = 0;                                      // inbox
+  std::string reason;                                  // revoke
 };
 
 int RunRegister(const Options& options);
 int RunSell(const Options& options);
 int RunShow(const Options& options);
 int RunPay(const Options& options);
+int RunRenew(const Options& options);
+int RunRevoke(const Options& options);
 int RunInbox(const Options& options);
 int RunReceipts(const Options& options);
 int RunResume(const Options& options);

@@ -53,6 +53,13 @@ void AddCommands(CLI::App& app, Options& o, int (*&run)(const Options&)) {
   CLI::App* inbox = command("inbox", "Fetch new receipts and confirmations", RunInbox);
   inbox->add_option("--wait", o.wait_s, "Wait up to this many seconds for one (0 to 30)")
       ->check(CLI::Range(0, 30));
+  command("renew", "New keys and certificates for the same ID and account", RunRenew);
+  CLI::App* revoke = command("revoke", "End your certificates, for good", RunRevoke);
+  revoke->add_option("--reason", o.reason,
+                     "keyCompromise (stolen), cessationOfOperation, or superseded")
+      ->required()
+      ->check(CLI::IsMember({"keyCompromise", "cessationOfOperation", "superseded"}));
+  revoke->add_flag("--yes", o.yes, "Revoke without asking");
   command("receipts", "Verify all results held, against the root, and show them", RunReceipts);
   command("resume", "Send again whatever was sent and not answered", RunResume);
 }

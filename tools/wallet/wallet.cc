@@ -69,6 +69,11 @@ base::Result<std::unique_ptr<Wallet>> Wallet::Open(const Options& options,
 
 base::Result<std::vector<participant::Resumed>> Wallet::UnlockAndResume(const Options& options) {
   ASSIGN_OR_RETURN(base::SecretBytes passphrase, Passphrase(options));
+  return UnlockAndResume(passphrase);
+}
+
+base::Result<std::vector<participant::Resumed>> Wallet::UnlockAndResume(
+    const base::SecretBytes& passphrase) {
   RETURN_IF_ERROR(client_->Unlock(passphrase));
   if (const size_t open = OpenMessages(); open > 0) {
     Note(std::to_string(open) + " message(s) without an answer: sending again");
@@ -88,6 +93,39 @@ int ReportRefusal(const Options& options, const participant::Refusal& refusal) {
     std::fprintf(stderr, "%s", RefusalInWords(refusal).c_str());
   }
   return kRefused;
+}
+
+int ReportRenewed(const Options& options, const participant::Identity& identity) {
+  if (options.json) {
+    std::printf("%s\n", protocol::JsonWriter()
+                            .String("status", "renewed")
+                            .String("id", identity.id)
+                            .Integer("generation", identity.generation)
+                            .Take()
+                            .c_str());
+  } else {
+    std::printf(
+        "Renewed. Your ID is still %s; your new keys are in %s. Back it up again.\n",
+        identity.id.c_str(), options.directory.c_str());
+  }
+  return kDone;
+}
+
+int ReportRevoked(const Options& options, const participant::Revoked& revoked) {
+  if (options.json) {
+    std::printf("%s\n", protocol::JsonWriter()
+                            .String("status", "revoked")
+                            .String("reason", revoked.reason)
+                            .Integer("at", revoked.at)
+                            .Take()
+                            .c_str());
+  } else {
+    std::printf(
+        "Revoked (%s, %s): nothing that these keys sign is accepted any more.\n"
+        "To go on, ask your bank for a new enrolment code and register with another --dir.\n",
+        revoked.reason.c_str(), FormatTime(revoked.at).c_str());
+  }
+  return kDone;
 }
 
 int ReportPayment(const Options& options, const participant::PaymentRecord& record) {
@@ -157,6 +195,10 @@ int Report(const Options& options, const participant::Resumed& resumed) {
   const std::string what(participant::Name(resumed.kind));
   if (resumed.error) return ReportError(options, *resumed.error, 1);
   if (resumed.payment) return ReportPayment(options, *resumed.payment);
+  if (resumed.revoked) return ReportRevoked(options, *resumed.revoked);
+  if (resumed.kind == participant::MessageKind::kRenewal && resumed.identity) {
+    return ReportRenewed(options, *resumed.identity);
+  }
   if (resumed.lapsed) {
     const std::string words = "a " + what +
                               " never reached the gateway and no longer can: start anew if you "

@@ -29,6 +29,8 @@ class Wallet {
 
   // Opens the keys and sends again whatever is out, telling the person what came of it.
   base::Result<std::vector<participant::Resumed>> UnlockAndResume(const Options& options);
+  base::Result<std::vector<participant::Resumed>> UnlockAndResume(
+      const base::SecretBytes& passphrase);
   // How many messages are out; 0 if that cannot be read.
   size_t OpenMessages();
 
@@ -51,6 +53,8 @@ base::Result<base::SecretBytes> Passphrase(const Options& options);
 // Prints what happened to a message, in words or JSON, and gives its exit code.
 int Report(const Options& options, const participant::Resumed& resumed);
 int ReportRefusal(const Options& options, const participant::Refusal& refusal);
+int ReportRenewed(const Options& options, const participant::Identity& identity);
+int ReportRevoked(const Options& options, const participant::Revoked& revoked);
 int ReportPayment(const Options& options, const participant::PaymentRecord& record);
 // `open_messages`: whether something is out decides between kUndecided and kUnreachable.
 int ReportError(const Options& options, const base::Error& error, size_t open_messages);

@@ -115,6 +115,10 @@ std::string RefusalInWords(const participant::Refusal& refusal) {
       {"csblk-cancelled", "the seller has withdrawn the offer"},
       {"csblk-unknown", "the gateway never issued this CSBLK"},
       {"certificate-revoked", "your certificate has been revoked; ask your bank"},
+      {"certificate-invalid",
+       "your certificate does not serve for this: it has expired, or it was renewed already, or it "
+       "is too early to renew it (90 days before it expires)"},
+      {"account-mismatch", "the account is not the one that your certificate is bound to"},
       {"same-account", "buyer and seller have the same account"},
       {"duplicate-sale", "this sale was certified before"},
       {"clock-skew", "the clock of this machine is wrong; set it and try again"},
