@@ -78,6 +78,31 @@ class Section {
     }
   }
 
+  // One text, or a list of 1 to kMaxOverlap different ones in order of preference.
+  void Preferred(const char* key, std::vector<std::string>& out, Check check) {
+    const toml::node* node = Find(key);
+    if (!node) return;
+    std::vector<std::string> found;
+    if (node->is_array()) {
+      List(key, found, check);
+    } else {
+      Optional(key, found.emplace_back(), check);
+    }
+    const std::set<std::string> different(found.begin(), found.end());
+    if (found.empty() || found.size() > kMaxOverlap || different.size() != found.size()) {
+      return Complain(*node, key, "is empty, too long or names one twice; write 1 to " +
+                                      std::to_string(kMaxOverlap) +
+                                      ", each once, the preferred one first");
+    }
+    out = std::move(found);
+  }
+
+  void RequiredPreferred(const char* key, std::vector<std::string>& out, Check check) {
+    std::string missing;
+    if (!Find(key)) return Required(key, missing, check);
+    Preferred(key, out, check);
+  }
+
   void Flag(const char* key, bool& out) {
     const toml::node* node = Find(key);
     if (!node) return;
@@ -188,9 +213,9 @@ void ReadEngine(Section s, Config::Engine& engine) {
 
 void ReadCertificates(Section s, Config::Certificates& certificates) {
   s.Required("root", certificates.root, CheckPath);
-  s.Required("issuing_ca", certificates.issuing_ca, CheckPath);
-  s.Required("gateway_signature", certificates.gateway_signature, CheckPath);
-  s.Required("gateway_encryption", certificates.gateway_encryption, CheckPath);
+  s.RequiredPreferred("issuing_ca", certificates.issuing_ca, CheckPath);
+  s.RequiredPreferred("gateway_signature", certificates.gateway_signature, CheckPath);
+  s.RequiredPreferred("gateway_encryption", certificates.gateway_encryption, CheckPath);
   s.RefuseUnknown();
 }
 
@@ -201,16 +226,16 @@ void ReadToken(Section s, Config::Token& token) {
   s.Optional("pin_record", token.pin_record, CheckPath);
   s.Number("processes", token.processes, 0, 64);
   s.Number("sessions", token.sessions, 1, 1024);
-  s.Optional("signature_key", token.signature_key, CheckLabel);
-  s.Optional("encryption_key", token.encryption_key, CheckLabel);
-  s.Optional("issuing_ca_key", token.issuing_ca_key, CheckLabel);
+  s.Preferred("signature_key", token.signature_key, CheckLabel);
+  s.Preferred("encryption_key", token.encryption_key, CheckLabel);
+  s.Preferred("issuing_ca_key", token.issuing_ca_key, CheckLabel);
   s.Optional("storage_key", token.storage_key, CheckLabel);
   s.Time("operation_deadline_ms", token.operation_deadline_ms, 50, 60'000);
   s.Number("memory_limit_mib", token.memory_limit_mib, 32, 65536);
   std::set<std::string> labels;
   for (const KeySpec& key : token.Keys()) {
     if (labels.insert(key.label).second) continue;
-    s.Complain("signature_key", "two of the four keys have the label " + Quoted(key.label) +
+    s.Complain("signature_key", "two of the keys have the label " + Quoted(key.label) +
                                     "; each purpose needs a key of its own");
   }
   s.RefuseUnknown();
@@ -272,10 +297,12 @@ void CheckSecret(const std::string& path, const char* key, std::vector<std::stri
 }  // namespace
 
 std::vector<KeySpec> Config::Token::Keys() const {
-  return {{signature_key, "jws"},
-          {encryption_key, "decrypt"},
-          {issuing_ca_key, "certificate,crl"},
-          {storage_key, "decrypt"}};
+  std::vector<KeySpec> keys;
+  for (const std::string& label : signature_key) keys.push_back({label, "jws"});
+  for (const std::string& label : encryption_key) keys.push_back({label, "decrypt"});
+  for (const std::string& label : issuing_ca_key) keys.push_back({label, "certificate,crl"});
+  keys.push_back({storage_key, "decrypt"});
+  return keys;
 }
 
 uint32_t Config::Token::ProcessCount() const {
@@ -288,6 +315,7 @@ std::string Config::TokenSocket(uint32_t index) const {
 }
 std::string Config::BankSocket() const { return runtime_directory + "/bank.sock"; }
 std::string Config::FrontPortFile() const { return runtime_directory + "/front.port"; }
+std::string Config::ReloadOutcomeFile() const { return runtime_directory + "/engine.reload"; }
 
 base::Result<Config> LoadConfig(const std::string& path) {
   ASSIGN_OR_RETURN(const std::string text, base::ReadFile(path, kMaxFileBytes));
@@ -303,6 +331,20 @@ base::Result<Config> LoadConfig(const std::string& path) {
   }
 }
 
+base::Status CheckReloadable(const Config& running, Config wanted) {
+  const std::string root = wanted.certificates.root;
+  wanted.certificates = running.certificates;
+  wanted.certificates.root = root;
+  wanted.token.signature_key = running.token.signature_key;
+  wanted.token.encryption_key = running.token.encryption_key;
+  wanted.token.issuing_ca_key = running.token.issuing_ca_key;
+  if (wanted == running) return {};
+  return Fail(ErrorCode::kInvalidArgument,
+              "a reload changes certificates.issuing_ca, gateway_signature, gateway_encryption and "
+              "token.issuing_ca_key, signature_key, encryption_key alone; something else in the "
+              "file was changed too: put it back, or restart the gateway");
+}
+
 base::Status CheckFiles(const Config& config) {
   std::vector<std::string> problems;
   if (config.front.tls) {
@@ -310,10 +352,12 @@ base::Status CheckFiles(const Config& config) {
     CheckSecret(config.front.tls_key, "front.tls_key", problems);
   }
   CheckReadable(config.certificates.root, "certificates.root", problems);
-  CheckReadable(config.certificates.issuing_ca, "certificates.issuing_ca", problems);
-  CheckReadable(config.certificates.gateway_signature, "certificates.gateway_signature", problems);
-  CheckReadable(config.certificates.gateway_encryption, "certificates.gateway_encryption",
-                problems);
+  const auto all_readable = [&](const std::vector<std::string>& paths, const char* key) {
+    for (const std::string& path : paths) CheckReadable(path, key, problems);
+  };
+  all_readable(config.certificates.issuing_ca, "certificates.issuing_ca");
+  all_readable(config.certificates.gateway_signature, "certificates.gateway_signature");
+  all_readable(config.certificates.gateway_encryption, "certificates.gateway_encryption");
   CheckReadable(config.token.module, "token.module", problems);
   CheckSecret(config.token.pin_file, "token.pin_file", problems);
   CheckReadable(config.bank.plugin, "bank.plugin", problems);

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -15,7 +16,13 @@ namespace paygate::gateway {
 struct KeySpec {
   std::string label;    // CKA_LABEL in the token
   std::string purpose;  // as paygate-token --key takes it: "jws", "certificate,crl", "decrypt"
+  bool operator==(const KeySpec&) const = default;
 };
+
+constexpr size_t kMaxOverlap = 8;  // keys or certificates of one kind that are in use together
+
+constexpr std::string_view kReloadDone = "done";
+constexpr std::string_view kReloadRefused = "refused: ";
 
 struct Config {
   std::string gateway_id;         // ID_PG
@@ -35,6 +42,7 @@ struct Config {
     std::chrono::seconds header_timeout_s{10}, body_timeout_s{10}, idle_timeout_s{120};
     uint32_t max_in_flight = 8192;  // requests at the engine, for each process, long polls and
                                     // payments that wait there included; beyond: 503
+    bool operator==(const Front&) const = default;
   } front;
 
   struct Engine {
@@ -51,10 +59,15 @@ struct Config {
     std::chrono::seconds certificate_lifetime_s{2 * 365 * 24 * 3600};
     std::vector<std::string> currencies{"EUR", "GBP", "USD"};  // accepted
     std::string public_url;               // for CRL and OCSP addresses in certificates
+    bool operator==(const Engine&) const = default;
   } engine;
 
-  struct Certificates {  // PEM files made by the ceremony
-    std::string root, issuing_ca, gateway_signature, gateway_encryption;
+  // PEM files made by the ceremony. During and after a rotation several of a kind: the preferred
+  // one first, then those that what was signed or encrypted before still names.
+  struct Certificates {
+    std::string root;
+    std::vector<std::string> issuing_ca, gateway_signature, gateway_encryption;
+    bool operator==(const Certificates&) const = default;
   } certificates;
 
   struct Token {
@@ -62,34 +75,45 @@ struct Config {
     std::string pin_record;  // empty: pin_file + ".refused"
     uint32_t processes = 0;  // 0: one for each core
     uint32_t sessions = 4;   // for each process
-    std::string signature_key = "gateway-signature";
-    std::string encryption_key = "gateway-encryption";
-    std::string issuing_ca_key = "issuing-ca";
+    // Labels; several during a rotation, the preferred one first.
+    std::vector<std::string> signature_key{"gateway-signature"};
+    std::vector<std::string> encryption_key{"gateway-encryption"};
+    std::vector<std::string> issuing_ca_key{"issuing-ca"};
     std::string storage_key = "storage-wrapping";
     std::chrono::milliseconds operation_deadline_ms{2000};
     uint64_t memory_limit_mib = 512;
     std::vector<KeySpec> Keys() const;
     uint32_t ProcessCount() const;  // `processes`, or the number of cores
+    bool operator==(const Token&) const = default;
   } token;
 
   struct BankAdapter {
     std::string name = "embedded";
     std::string plugin;  // absolute path of the shared object
     std::string config;  // the adapter's own file
+    bool operator==(const BankAdapter&) const = default;
   } bank;
 
   // Programs; empty: beside paygated itself.
   struct Programs {
     std::string front, engine, token, bank;
+    bool operator==(const Programs&) const = default;
   } programs;
 
   std::string EngineSocket() const;  // runtime_directory/engine.sock
   std::string TokenSocket(uint32_t index) const;
   std::string BankSocket() const;
   std::string FrontPortFile() const;  // runtime_directory/front.port
+  // One line by the engine at each SIGHUP: kReloadDone, or kReloadRefused and a sentence.
+  std::string ReloadOutcomeFile() const;
+  bool operator==(const Config&) const = default;
 };
 
 base::Result<Config> LoadConfig(const std::string& path);
+
+// Whether a running gateway can take up `wanted` without a stop: only certificates and the labels
+// of their keys may differ, and not the root.
+base::Status CheckReloadable(const Config& running, Config wanted);
 
 // That the files which the configuration names are there and can be read by this user: what
 // `paygated --check` adds to LoadConfig. One problem a line.

@@ -10,12 +10,14 @@
 #include <CLI/CLI.hpp>
 #include <climits>
 #include <cstdlib>
+#include <ctime>
 #include <iostream>
 
 #include "base/file.h"
 #include "base/ipc.h"
 #include "base/log.h"
 #include "gateway/config.h"
+#include "gateway/reload.h"
 #include "gateway/supervisor/supervisor.h"
 
 namespace paygate::gateway {
@@ -167,12 +169,29 @@ void RemoveLeftovers(const Config& config) {
   unlink(config.FrontPortFile().c_str());
   unlink(config.EngineSocket().c_str());
   unlink(config.BankSocket().c_str());
+  unlink(config.ReloadOutcomeFile().c_str());
   for (uint32_t i = 0; i < config.token.ProcessCount(); ++i) {
     unlink(config.TokenSocket(i).c_str());
   }
 }
 
-int Serve(const Config& config, const std::vector<Stage>& stages) {
+// systemd wants to know when a reload begins, by which clock, and that it is over.
+void Reload(Reloading& reloading) {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
+             static_cast<long long>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1000);
+  const base::Status done = reloading.Run();
+  if (done) {
+    base::LogInfo("reload.done");
+  } else {
+    base::LogError("reload.refused", {{"why", done.error().message}});
+  }
+  sd_notifyf(0, "READY=1\nSTATUS=%s",
+             done ? "" : ("Reload refused: " + done.error().message).c_str());
+}
+
+int Serve(const Config& config, const std::string& file, const std::vector<Stage>& stages) {
   const auto report = [](const base::Error& error) {
     base::LogError("cannot-serve", {{"error", error.message}});
     return kFailed;
@@ -187,10 +206,14 @@ int Serve(const Config& config, const std::vector<Stage>& stages) {
   if (auto taken = pid_file.Take(); !taken) return report(taken.error());
   RemoveLeftovers(config);  // of a gateway that was killed
   const base::SystemClock clock;
-  const auto served = supervisor::Supervisor::Create(stages, clock)->Run([&] {
-    std::cout << "ready " << Url(config) << std::endl;
-    sd_notify(0, "READY=1");
-  });
+  const auto supervisor = supervisor::Supervisor::Create(stages, clock);
+  Reloading reloading(file, config, *supervisor, TokenSpec);
+  const auto served = supervisor->Run(
+      [&] {
+        std::cout << "ready " << Url(config) << std::endl;
+        sd_notify(0, "READY=1");
+      },
+      [&] { Reload(reloading); });
   sd_notify(0, "STOPPING=1");
   RemoveLeftovers(config);
   if (!served) return report(served.error());
@@ -204,7 +227,8 @@ int Serve(const Config& config, const std::vector<Stage>& stages) {
 int main(int argc, char** argv) {
   using namespace paygate;
   using namespace paygate::gateway;
-  CLI::App app("Starts, watches and stops the gateway's processes.");
+  CLI::App app("Starts, watches and stops the gateway's processes. SIGHUP has it take up new keys and "
+               "certificates from its configuration without a stop (docs/operations/rotation.md).");
   std::string file;
   bool check = false;
   app.add_option("--config", file, "the gateway's configuration")->required();
@@ -228,5 +252,5 @@ int main(int argc, char** argv) {
     return 0;
   }
   base::InitLog("paygated", *base::ParseLogLevel(config->log_level));
-  return Serve(*config, stages);
+  return Serve(*config, file, stages);
 }

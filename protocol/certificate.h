@@ -67,6 +67,10 @@ class CertificateChecker {
   base::Status CheckChain(const std::vector<Certificate>& chain, Role role,
                           base::UnixTime now) const;
 
+  // The CA that signed a certificate, whatever the time: the root for an issuing CA, an issuing CA
+  // that is known here for every other. kCertificateInvalid.
+  base::Result<Certificate> IssuerOf(const Certificate& subject) const;
+
   const Certificate& root() const;
   const std::vector<Certificate>& issuing() const;
 

@@ -137,6 +137,17 @@ Status CertificateChecker::CheckChain(const std::vector<Certificate>& chain, Rol
   return outcome;
 }
 
+base::Result<Certificate> CertificateChecker::IssuerOf(const Certificate& subject) const {
+  if (subject.parsed().is_ca) {
+    RETURN_IF_ERROR(CheckIssuing(subject, impl_->root));
+    return impl_->root;
+  }
+  for (const Certificate& ca : impl_->issuing) {
+    if (ca.parsed().subject == subject.parsed().issuer && CheckSignature(subject, ca)) return ca;
+  }
+  return Invalid("not issued by an issuing CA of the gateway");
+}
+
 const Certificate& CertificateChecker::root() const { return impl_->root; }
 const std::vector<Certificate>& CertificateChecker::issuing() const { return impl_->issuing; }
 

@@ -13,6 +13,7 @@
 #include "base/ipc.h"
 #include "base/log.h"
 #include "gateway/engine/engine.h"
+#include "gateway/engine/reloader.h"
 #include "hsm/token/client.h"
 #include "storage/rocksdb/rocks_store.h"
 
@@ -110,24 +111,35 @@ Result<std::unique_ptr<hsm::token::TokenClient>> OpenToken(const Config& config)
   return hsm::token::TokenClient::Open(std::move(options));
 }
 
-int BlockStopSignals() {
+int BlockSignals() {
   sigset_t signals;
   sigemptyset(&signals);
+  sigaddset(&signals, SIGHUP);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-void ServeUntilSignal(int signal_fd, Engine& engine) {
-  pollfd stop{.fd = signal_fd, .events = POLLIN, .revents = 0};
-  while (poll(&stop, 1, kTickMs) <= 0) engine.Tick();
+// SIGHUP reloads, the others stop.
+void ServeUntilStopped(int signal_fd, Engine& engine, Reloader& reloader) {
+  pollfd signalled{.fd = signal_fd, .events = POLLIN, .revents = 0};
+  while (true) {
+    if (poll(&signalled, 1, kTickMs) <= 0) {
+      engine.Tick();
+      continue;
+    }
+    signalfd_siginfo info;
+    if (read(signal_fd, &info, sizeof info) != sizeof info) continue;
+    if (info.ssi_signo != SIGHUP) return;
+    reloader.Start();
+  }
 }
 
 }  // namespace
 
 Status RunEngine(const std::string& config_path, const base::Clock& clock) {
-  const int signal_fd = BlockStopSignals();
+  const int signal_fd = BlockSignals();
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is a failed write, not a death
   ASSIGN_OR_RETURN(const Config config, LoadConfig(config_path));
   ASSIGN_OR_RETURN(auto level, base::ParseLogLevel(config.log_level));
@@ -135,21 +147,25 @@ Status RunEngine(const std::string& config_path, const base::Clock& clock) {
   RETURN_IF_ERROR(base::MakePrivateDirectory(config.state_directory));
 
   ASSIGN_OR_RETURN(auto token, OpenToken(config));
-  ASSIGN_OR_RETURN(auto keys, GatewayKeys::Load(config, *token, clock.Now()));
+  ASSIGN_OR_RETURN(const auto initial, GatewayKeys::Load(config, *token, clock.Now()));
+  KeysInForce keys(initial);
   ASSIGN_OR_RETURN(auto storage_keys,
                    StorageKeys::Open(config.state_directory + "/storage-keys", clock,
-                                     keys->storage_public_key, *keys->storage));
+                                     initial->storage_public_key, *initial->storage));
   ASSIGN_OR_RETURN(auto store,
                    storage::rocksdb::OpenRocksStore(config.state_directory + "/store"));
   auto bank = bank::OpenBankClient({.socket = config.BankSocket()}, clock);
-  Engine engine(config, clock, *keys, *storage_keys, *store, *bank);
+  Engine engine(config, clock, keys, *storage_keys, *store, *bank);
   RETURN_IF_ERROR(engine.Recover());
 
   ASSIGN_OR_RETURN(auto listener, base::Listener::Open(config.EngineSocket()));
   FrontServer fronts(*listener, engine);
   fronts.Start();
   base::LogInfo("engine.ready", {{"gateway", config.gateway_id}});
-  ServeUntilSignal(signal_fd, engine);
+  {
+    Reloader reloader(config_path, config, *token, keys, clock);
+    ServeUntilStopped(signal_fd, engine, reloader);
+  }
 
   base::LogInfo("engine.stopping");
   fronts.StopReading();

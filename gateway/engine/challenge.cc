@@ -52,7 +52,7 @@ void Challenge::SellerBlock(std::string_view jwe, Reply reply) {
 
   const base::UnixTime now = clock_.Now(), expires = now + limits_.handshake_lifetime;
   const std::string r2 = protocol::NewNonce();
-  protocol::SellerChallengePayload payload{.iss = envelope_.keys().id,
+  protocol::SellerChallengePayload payload{.iss = envelope_.keys()->id,
                                            .sub = recipient->subject_id(),
                                            .iat = ToNumericDate(now),
                                            .exp = ToNumericDate(expires),
@@ -81,7 +81,7 @@ void Challenge::Payment(std::string_view jwe, Reply reply) {
 
   const base::UnixTime now = clock_.Now(), expires = now + limits_.handshake_lifetime;
   const std::string r4 = protocol::NewNonce();
-  protocol::BuyerChallengePayload payload{.iss = envelope_.keys().id,
+  protocol::BuyerChallengePayload payload{.iss = envelope_.keys()->id,
                                           .sub = recipient->subject_id(),
                                           .iat = ToNumericDate(now),
                                           .exp = ToNumericDate(expires),

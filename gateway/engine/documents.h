@@ -22,13 +22,14 @@ class Documents {
   void CertificateChain(std::string_view fingerprint, Reply reply);  // GET /v1/certificates/{…}
 
  private:
-  base::Result<std::string> SignGatewayDocument(base::UnixTime now) const;
+  base::Result<std::string> SignGatewayDocument(const GatewayKeys& keys, base::UnixTime now) const;
 
   const base::Clock& clock_;
   const Envelope& envelope_;
   const Limits& limits_;
   base::Mutex mutex_;
   std::string document_ GUARDED_BY(mutex_);        // signed anew after half its life
+  std::shared_ptr<const GatewayKeys> keys_ GUARDED_BY(mutex_);  // that document_ describes
   base::UnixTime sign_again_ GUARDED_BY(mutex_){}, expires_ GUARDED_BY(mutex_){};
 };
 

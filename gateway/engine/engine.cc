@@ -44,7 +44,7 @@ Limits LimitsOf(const Config::Engine& config) {
 
 }  // namespace
 
-Engine::Engine(const Config& config, const base::Clock& clock, const GatewayKeys& keys,
+Engine::Engine(const Config& config, const base::Clock& clock, const KeysInForce& keys,
                StorageKeys& storage_keys, storage::Store& store, bank::Bank& bank)
     : clock_(clock),
       store_(store),
@@ -54,7 +54,7 @@ Engine::Engine(const Config& config, const base::Clock& clock, const GatewayKeys
       strangers_("stranger", std::max(1u, config.engine.workers / 2), config.engine.queue),
       strangers_per_source_(std::max(1u, config.engine.queue / 4)),
       envelope_(keys),
-      participants_(clock, keys.checker, store.certificates()),
+      participants_(clock, keys, store.certificates()),
       messages_(clock, envelope_, participants_, store.refusals()),
       parking_(workers_, config.engine.parked),
       settler_(clock, envelope_, participants_, store.authorisations(), bank, storage_keys,

@@ -37,7 +37,7 @@ namespace paygate::gateway::engine {
 class Engine {
  public:
   // All borrowed; everything outlives the engine.
-  Engine(const Config& config, const base::Clock& clock, const GatewayKeys& keys,
+  Engine(const Config& config, const base::Clock& clock, const KeysInForce& keys,
          StorageKeys& storage_keys, storage::Store& store, bank::Bank& bank);
   ~Engine();
 

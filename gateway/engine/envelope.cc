@@ -5,6 +5,15 @@ namespace paygate::gateway::engine {
 using base::ErrorCode;
 using base::Result;
 
+namespace {
+
+protocol::JwsKeyReference Reference(const GatewayKeys& keys) {
+  return {.name = protocol::KeyName::kX5t,
+          .x5t_s256 = keys.Signature().certificate.fingerprint()};
+}
+
+}  // namespace
+
 Result<protocol::ParsedJwe> Envelope::Parse(std::string_view compact,
                                             std::string_view extra) const {
   ASSIGN_OR_RETURN(protocol::ParsedJwe jwe, protocol::ParseJwe(compact));
@@ -14,37 +23,41 @@ Result<protocol::ParsedJwe> Envelope::Parse(std::string_view compact,
   }
   // An unknown x5t#S256 says no more than any other bad ciphertext: the client refetches the
   // gateway's certificates after decryption-failed (protocol.md rule 7).
-  if (jwe.x5t_s256 != keys_.encryption_certificate.fingerprint()) {
+  const auto keys = keys_.Get();
+  const auto* recipient = keys->FindEncryption(jwe.x5t_s256);
+  if (!recipient) {
     return base::Fail(ErrorCode::kDecryptionFailed, "encrypted to another certificate");
   }
-  if (jwe.algorithm != keys_.encryption->algorithm()) {
+  if (jwe.algorithm != recipient->key->algorithm()) {
     return base::Fail(ErrorCode::kUnsupportedAlgorithm, "alg is not that of the certified key");
   }
   return jwe;
 }
 
 Result<std::string> Envelope::Open(const protocol::ParsedJwe& jwe) const {
-  return protocol::OpenJwe(jwe, *keys_.encryption);
-}
-
-protocol::JwsKeyReference Envelope::Reference() const {
-  return {.name = protocol::KeyName::kX5t, .x5t_s256 = keys_.signature_certificate.fingerprint()};
+  const auto keys = keys_.Get();
+  const auto* recipient = keys->FindEncryption(jwe.x5t_s256);
+  if (!recipient) return base::Fail(ErrorCode::kDecryptionFailed, "its key was taken out of use");
+  return protocol::OpenJwe(jwe, *recipient->key);
 }
 
 Result<std::string> Envelope::Sign(std::string_view typ, std::string_view payload) const {
-  return protocol::SignJws(*keys_.signature, typ, Reference(), payload);
+  const auto keys = keys_.Get();
+  return protocol::SignJws(*keys->Signature().key, typ, Reference(*keys), payload);
 }
 
 Result<std::vector<std::string>> Envelope::SignAll(const std::vector<Unsigned>& messages) const {
+  const auto keys = keys_.Get();
+  hsm::Signer& signer = *keys->Signature().key;
   std::vector<std::string> inputs;
   std::vector<hsm::Statement> statements;
   inputs.reserve(messages.size());
   for (const Unsigned& message : messages) {
-    inputs.push_back(protocol::JwsSigningInput(keys_.signature->algorithm(), message.typ,
-                                               Reference(), message.payload));
+    inputs.push_back(protocol::JwsSigningInput(signer.algorithm(), message.typ, Reference(*keys),
+                                               message.payload));
     statements.push_back({hsm::StatementKind::kJws, inputs.back()});
   }
-  ASSIGN_OR_RETURN(std::vector<std::string> signatures, keys_.signature->SignAll(statements));
+  ASSIGN_OR_RETURN(std::vector<std::string> signatures, signer.SignAll(statements));
   std::vector<std::string> signed_messages;
   for (size_t i = 0; i < inputs.size(); ++i) {
     signed_messages.push_back(protocol::JoinJws(inputs[i], signatures[i]));

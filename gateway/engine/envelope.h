@@ -3,6 +3,7 @@
 // here, one each in Open and Sign. Thread-safe.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,9 +17,9 @@ namespace paygate::gateway::engine {
 
 class Envelope {
  public:
-  explicit Envelope(const GatewayKeys& keys) : keys_(keys) {}
+  explicit Envelope(const KeysInForce& keys) : keys_(keys) {}
 
-  // Form and header: encrypted to the gateway's certificate, with exactly the extra member named
+  // Form and header: encrypted to a certificate of the gateway that is in use, with exactly the extra member named
   // ("" for none). No private-key operation.
   base::Result<protocol::ParsedJwe> Parse(std::string_view compact, std::string_view extra) const;
   // The payload. One private-key operation; kDecryptionFailed for every cause.
@@ -37,11 +38,11 @@ class Envelope {
   static base::Result<std::string> Seal(const protocol::Certificate& recipient,
                                         std::string_view payload);
 
-  const GatewayKeys& keys() const { return keys_; }
+  // Those in force now. Whoever needs several parts of them that fit together takes them once.
+  std::shared_ptr<const GatewayKeys> keys() const { return keys_.Get(); }
 
  private:
-  protocol::JwsKeyReference Reference() const;
-  const GatewayKeys& keys_;
+  const KeysInForce& keys_;
 };
 
 }  // namespace paygate::gateway::engine

@@ -6,7 +6,8 @@ namespace paygate::gateway::engine {
 
 using base::Result;
 
-Result<protocol::Certificate> Issuance::Certify(const Request& request, protocol::Role role,
+Result<protocol::Certificate> Issuance::Certify(const GatewayKeys& keys, const Request& request,
+                                                protocol::Role role,
                                                 const protocol::PublicKey& key) const {
   const base::UnixTime now = clock_.Now();
   const protocol::CertificateTemplate what{
@@ -19,17 +20,18 @@ Result<protocol::Certificate> Issuance::Certify(const Request& request, protocol
       .account_binding = request.account_binding,
       .crl_url = public_url_.empty() ? "" : public_url_ + "/v1/crl",
       .ocsp_url = public_url_.empty() ? "" : public_url_ + "/v1/ocsp"};
-  const GatewayKeys& keys = envelope_.keys();
-  return protocol::BuildCertificate(what, &keys.issuing_ca, *keys.issuing);
+  const auto& issuing = keys.Issuing();
+  return protocol::BuildCertificate(what, &issuing.certificate, *issuing.key);
 }
 
 // Paper 6.2.2: 3. PG → X: Cert_PX, Cert_VX, P_PG, V_PG
 Result<storage::Registration> Issuance::Issue(const Request& request) const {
-  ASSIGN_OR_RETURN(auto signature, Certify(request, protocol::Role::kParticipantSignature,
+  const auto in_force = envelope_.keys();  // once: both certificates and the chain belong together
+  const GatewayKeys& keys = *in_force;
+  ASSIGN_OR_RETURN(auto signature, Certify(keys, request, protocol::Role::kParticipantSignature,
                                            request.signature_key));
-  ASSIGN_OR_RETURN(auto encryption, Certify(request, protocol::Role::kParticipantEncryption,
+  ASSIGN_OR_RETURN(auto encryption, Certify(keys, request, protocol::Role::kParticipantEncryption,
                                             request.encryption_key));
-  const GatewayKeys& keys = envelope_.keys();
   const protocol::RegisteredPayload payload{
       .iss = keys.id,
       .sub = std::string(request.participant_id),
@@ -38,9 +40,9 @@ Result<storage::Registration> Issuance::Issue(const Request& request) const {
       .nonce = std::string(request.nonce),
       .signature_certificate = signature.der(),
       .encryption_certificate = encryption.der(),
-      .chain = {keys.issuing_ca.der()},
-      .gateway_signature = keys.signature_certificate.der(),
-      .gateway_encryption = keys.encryption_certificate.der()};
+      .chain = {keys.Issuing().certificate.der()},
+      .gateway_signature = keys.Signature().certificate.der(),
+      .gateway_encryption = keys.Encryption().certificate.der()};
   ASSIGN_OR_RETURN(std::string jws, envelope_.Sign(protocol::kTypRegistered, payload.Print()));
   return storage::Registration{.request_digest = payload.request,
                                .participant_id = payload.sub,

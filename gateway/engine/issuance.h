@@ -35,7 +35,8 @@ class Issuance {
                      std::string_view member, std::string_view jws, Reply& reply);
 
  private:
-  base::Result<protocol::Certificate> Certify(const Request& request, protocol::Role role,
+  base::Result<protocol::Certificate> Certify(const GatewayKeys& keys, const Request& request,
+                                              protocol::Role role,
                                               const protocol::PublicKey& key) const;
 
   const base::Clock& clock_;

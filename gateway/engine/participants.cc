@@ -14,6 +14,7 @@ Result<Participants::Cached> Participants::Parse(std::string_view der) {
   const std::string fingerprint = base::Sha256Base64Url(der);
   {
     base::MutexLock lock(mutex_);
+    ForgetIfReplaced(keys_.Get());
     for (const Cache* generation : {&young_, &old_}) {
       if (auto found = generation->find(fingerprint); found != generation->end()) {
         return found->second;
@@ -25,8 +26,16 @@ Result<Participants::Cached> Participants::Parse(std::string_view der) {
   return Cached{.certificate = std::move(*certificate), .good = false};
 }
 
-void Participants::Remember(const Cached& cached) {
+void Participants::ForgetIfReplaced(const std::shared_ptr<const GatewayKeys>& keys) {
+  if (checked_under_ == keys) return;
+  young_.clear();
+  old_.clear();
+  checked_under_ = keys;
+}
+
+void Participants::Remember(const Cached& cached, const GatewayKeys& checked_under) {
   base::MutexLock lock(mutex_);
+  if (checked_under_.get() != &checked_under) return;  // replaced meanwhile
   if (young_.size() >= kCacheGeneration) {
     old_ = std::move(young_);
     young_.clear();
@@ -44,9 +53,10 @@ Result<Certificate> Participants::ParseChecked(std::string_view der, Role role,
     now = certificate.not_after();
   }
   if (!cached.good) {
-    RETURN_IF_ERROR(checker_.Check(certificate, role, now));
+    const auto keys = keys_.Get();
+    RETURN_IF_ERROR(keys->checker.Check(certificate, role, now));
     // Only now: what strangers made up must not fill the memory, nor drive out what is good.
-    Remember({.certificate = certificate, .good = true});
+    Remember({.certificate = certificate, .good = true}, *keys);
   } else if (certificate.role() != role || now < certificate.not_before() ||
              now > certificate.not_after()) {
     return base::Fail(ErrorCode::kCertificateInvalid, "certificate of another role or time");

@@ -3,6 +3,7 @@
 // fingerprint (bounded); validity and revocation are looked up each time. Thread-safe.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -10,6 +11,7 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "base/result.h"
+#include "gateway/engine/keys.h"
 #include "protocol/certificate.h"
 #include "storage/store.h"
 
@@ -34,9 +36,9 @@ class Participants {
  public:
   static constexpr std::chrono::days kRenewalGrace{30};  // protocol.md section 4
 
-  Participants(const base::Clock& clock, const protocol::CertificateChecker& checker,
+  Participants(const base::Clock& clock, const KeysInForce& keys,
                const storage::CertificateRegister& certificates)
-      : clock_(clock), checker_(checker), register_(certificates) {}
+      : clock_(clock), keys_(keys), register_(certificates) {}
 
   // By the certificate that a message carries (Cert_V with a JWS, Cert_P with a first message).
   // kCertificateInvalid, kCertificateRevoked, or kAccountRefused for one who is held.
@@ -63,13 +65,16 @@ class Participants {
   base::Result<Cached> Parse(std::string_view der);
   base::Result<protocol::Certificate> ParseChecked(std::string_view der, protocol::Role role,
                                                    std::chrono::seconds grace = {});
-  void Remember(const Cached& cached);
+  void Remember(const Cached& cached, const GatewayKeys& checked_under);
+  void ForgetIfReplaced(const std::shared_ptr<const GatewayKeys>& keys) REQUIRES(mutex_);
 
   const base::Clock& clock_;
-  const protocol::CertificateChecker& checker_;
+  const KeysInForce& keys_;
   const storage::CertificateRegister& register_;
   base::Mutex mutex_;
   Cache young_ GUARDED_BY(mutex_), old_ GUARDED_BY(mutex_);
+  // What the cached ones were checked under: an issuing CA that is no longer named proves nothing.
+  std::shared_ptr<const GatewayKeys> checked_under_ GUARDED_BY(mutex_);
 };
 
 }  // namespace paygate::gateway::engine

@@ -95,12 +95,16 @@ base::Status Payment::CheckAuthorisation(const VerifiedMessage& message,
 Result<Payment::Sale> Payment::CheckCsblk(const PaymentAuthorisationPayload& authorisation) const {
   ASSIGN_OR_RETURN(auto jws, protocol::ParseJws(authorisation.csblk, protocol::kTypCsblk,
                                                 protocol::KeyName::kX5t));
-  const protocol::Certificate& own = p_.envelope.keys().signature_certificate;
-  if (jws.x5t_s256 != own.fingerprint()) {
-    return Fail(ErrorCode::kCsblkUnknown, "CSBLK names another signature certificate");
-  }
-  ASSIGN_OR_RETURN(auto verified, protocol::VerifyJws(std::move(jws), own.key()));
+  // Of the present or a former signature key: a CSBLK outlives the key's rotation.
+  const auto keys = p_.envelope.keys();
+  const auto* own = keys->FindSignature(jws.x5t_s256);
+  if (!own) return Fail(ErrorCode::kCsblkUnknown, "CSBLK names another signature certificate");
+  ASSIGN_OR_RETURN(auto verified, protocol::VerifyJws(std::move(jws), own->certificate.key()));
   ASSIGN_OR_RETURN(auto payload, protocol::CsblkPayload::Parse(verified.payload()));
+  const base::UnixTime issued = base::FromNumericDate(payload.iat);
+  if (issued < own->certificate.not_before() || issued > own->certificate.not_after()) {
+    return Fail(ErrorCode::kCsblkUnknown, "CSBLK was not issued while its certificate was valid");
+  }
   if (base::ToNumericDate(p_.clock.Now()) >= payload.exp) {
     return Fail(ErrorCode::kCsblkExpired, "CSBLK is past its exp");
   }

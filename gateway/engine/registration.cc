@@ -74,7 +74,7 @@ Result<Registration::Applicant> Registration::Verify(std::string_view compact) c
 }
 
 base::Status Registration::Check(const Applicant& applicant) const {
-  if (applicant.payload.aud != envelope_.keys().id) {
+  if (applicant.payload.aud != envelope_.keys()->id) {
     return Fail(ErrorCode::kMalformed, "aud is not this gateway");
   }
   if (applicant.signature_key == applicant.encryption_key) {
@@ -109,7 +109,7 @@ void Registration::Refuse(const Applicant& applicant, const base::Error& error,
                           Reply& reply) const {
   const WireError wire = ToWire(error.code);
   base::LogInfo("registration.refused", {{"code", wire.code}, {"why", error.message}});
-  const protocol::RefusalPayload refusal{.iss = envelope_.keys().id,
+  const protocol::RefusalPayload refusal{.iss = envelope_.keys()->id,
                                          .sub = applicant.payload.nonce,
                                          .iat = base::ToNumericDate(clock_.Now()),
                                          .request = applicant.digest,

@@ -125,7 +125,7 @@ void SellerCertification::Issue(Sale sale, const bank::Verification& answer, Rep
         reply);
   }
   const base::UnixTime now = clock_.Now(), expires = now + limits_.csblk_lifetime;
-  protocol::CsblkPayload payload{.iss = envelope_.keys().id,
+  protocol::CsblkPayload payload{.iss = envelope_.keys()->id,
                                  .sub = sale.message.sender.id(),
                                  .iat = base::ToNumericDate(now),
                                  .exp = base::ToNumericDate(expires),

@@ -217,7 +217,7 @@ void Settler::Settle(const Intent& intent, const FinalOutcome& outcome) {
 // Both signatures in one trip to the token; outcome, results and deliveries in one durable batch.
 base::Status Settler::SignAndStore(const Settlement& settlement, bool tell_mailbox) {
   const storage::IntentRecord& intent = settlement.intent().record();
-  ASSIGN_OR_RETURN(ResultPayloads results, FinalResults(envelope_.keys().id, settlement));
+  ASSIGN_OR_RETURN(ResultPayloads results, FinalResults(envelope_.keys()->id, settlement));
   ASSIGN_OR_RETURN(
       auto jws,
       envelope_.SignAll({{protocol::kTypReceipt, results.receipt.Print()},
@@ -242,7 +242,7 @@ base::Result<std::optional<std::string>> Settler::PendingReceipt(const Intent& i
     if (found == open_.end() || found->second.settling) return std::nullopt;
     found->second.tell_mailbox = true;
   }
-  ASSIGN_OR_RETURN(auto payload, PendingResult(envelope_.keys().id, intent, clock_.Now()));
+  ASSIGN_OR_RETURN(auto payload, PendingResult(envelope_.keys()->id, intent, clock_.Now()));
   ASSIGN_OR_RETURN(std::string jws, envelope_.Sign(protocol::kTypReceipt, payload.Print()));
   return jws;
 }

@@ -30,7 +30,7 @@ base::Status SignedMessages::CheckParties(const VerifiedMessage& message, std::s
   if (iss != message.sender.id()) {
     return base::Fail(ErrorCode::kNotYours, "iss is not the certificate's subject");
   }
-  if (aud != envelope_.keys().id) {
+  if (aud != envelope_.keys()->id) {
     return base::Fail(ErrorCode::kMalformed, "aud is not this gateway");
   }
   return {};
@@ -80,7 +80,7 @@ void SignedMessages::Refuse(const VerifiedMessage& message, const base::Error& e
   if (!wire.decides) return reply.Problem(error);
   base::LogInfo("message.refused",
                 {{"code", wire.code}, {"why", error.message}, {"from", message.sender.id()}});
-  protocol::RefusalPayload refusal{.iss = envelope_.keys().id,
+  protocol::RefusalPayload refusal{.iss = envelope_.keys()->id,
                                    .sub = message.sender.id(),
                                    .iat = base::ToNumericDate(clock_.Now()),
                                    .request = message.digest,
@@ -112,7 +112,7 @@ void SignedMessages::AcknowledgeAgain(const protocol::UnverifiedJws& jws, Reply&
 
 void SignedMessages::AcknowledgeTo(const protocol::Certificate& recipient,
                                    const std::string& digest, Reply& reply) const {
-  protocol::DonePayload done{.iss = envelope_.keys().id,
+  protocol::DonePayload done{.iss = envelope_.keys()->id,
                              .sub = recipient.subject_id(),
                              .iat = base::ToNumericDate(clock_.Now()),
                              .request = digest};

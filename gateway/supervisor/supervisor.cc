@@ -11,6 +11,7 @@
 #include <cstring>
 #include <deque>
 #include <optional>
+#include <utility>
 
 #include "base/log.h"
 
@@ -84,15 +85,20 @@ class SupervisorImpl final : public Supervisor {
       for (ChildSpec& spec : stage) children.push_back(Child{std::move(spec)});
     }
     sigemptyset(&signals_);
-    for (const int signal : {SIGCHLD, SIGTERM, SIGINT}) sigaddset(&signals_, signal);
+    for (const int signal : {SIGCHLD, SIGHUP, SIGTERM, SIGINT}) sigaddset(&signals_, signal);
   }
 
-  base::Status Run(const std::function<void()>& on_ready) override;
+  base::Status Run(const std::function<void()>& on_ready,
+                   const std::function<void()>& on_reload) override;
+  void Change(const ChildSpec& spec) override;
+  bool Signal(const std::string& name, int signal) override;
+  bool Await(const std::function<bool()>& condition, milliseconds longest) override;
+  std::optional<int> RunOnce(const ChildSpec& spec, milliseconds longest) override;
 
  private:
   base::Status StartAll();
   base::Status AwaitReady(std::vector<Child>& stage);
-  void Watch();
+  void Watch(const std::function<void()>& on_reload);
   void Stop(std::vector<Child>& stage);
   void StopAll();
 
@@ -102,25 +108,30 @@ class SupervisorImpl final : public Supervisor {
   void Reap();
   void OnDeath(Child& child, int status);
   milliseconds UntilNextStart() const;
+  Child* Find(const std::string& name);
 
   const base::Clock& clock_;
   const SupervisorTimes times_;
   std::vector<std::vector<Child>> stages_;
   sigset_t signals_;
   bool stopping_ = false;   // SIGTERM or SIGINT came
+  bool reload_ = false;     // SIGHUP came
+  pid_t once_ = 0;          // the program of RunOnce; 0: none
+  int once_status_ = 0;     // how it ended
   bool restarting_ = true;  // what dies is started again
   std::string start_failure_;
   bool started_ = false;  // all were ready once
 };
 
-base::Status SupervisorImpl::Run(const std::function<void()>& on_ready) {
+base::Status SupervisorImpl::Run(const std::function<void()>& on_ready,
+                                 const std::function<void()>& on_reload) {
   sigset_t before;
   sigprocmask(SIG_BLOCK, &signals_, &before);
   base::Status status = StartAll();
   if (status && !stopping_) {
     started_ = true;
     on_ready();
-    Watch();
+    Watch(on_reload);
   }
   StopAll();
   sigprocmask(SIG_SETMASK, &before, nullptr);
@@ -153,11 +164,55 @@ base::Status SupervisorImpl::AwaitReady(std::vector<Child>& stage) {
   return {};
 }
 
-void SupervisorImpl::Watch() {
+void SupervisorImpl::Watch(const std::function<void()>& on_reload) {
   while (!stopping_) {
-    Wait(UntilNextStart());
+    if (std::exchange(reload_, false)) {
+      on_reload();
+    } else {
+      Wait(UntilNextStart());
+    }
     StartDue();
   }
+}
+
+Child* SupervisorImpl::Find(const std::string& name) {
+  for (std::vector<Child>& stage : stages_) {
+    for (Child& child : stage) {
+      if (child.spec.name == name) return &child;
+    }
+  }
+  return nullptr;
+}
+
+void SupervisorImpl::Change(const ChildSpec& spec) {
+  if (Child* child = Find(spec.name)) child->spec = spec;
+}
+
+bool SupervisorImpl::Signal(const std::string& name, int signal) {
+  const Child* child = Find(name);
+  return child && child->pid > 0 && kill(child->pid, signal) == 0;
+}
+
+bool SupervisorImpl::Await(const std::function<bool()>& condition, milliseconds longest) {
+  const MonotonicTime deadline = clock_.Monotonic() + longest;
+  while (!condition()) {
+    if (stopping_ || clock_.Monotonic() > deadline) return false;
+    Wait(kPoll);
+    StartDue();
+  }
+  return true;
+}
+
+std::optional<int> SupervisorImpl::RunOnce(const ChildSpec& spec, milliseconds longest) {
+  const pid_t pid = once_ = Spawn(spec);
+  if (pid < 0) return once_ = 0, std::nullopt;
+  const auto ended = [this] { return once_ == 0; };
+  if (!Await(ended, longest)) {
+    kill(pid, SIGKILL);
+    while (!ended()) Wait(kPoll);
+  }
+  if (!WIFEXITED(once_status_)) return std::nullopt;
+  return WEXITSTATUS(once_status_);
 }
 
 void SupervisorImpl::StopAll() {
@@ -225,6 +280,7 @@ void SupervisorImpl::Wait(milliseconds longest) {
   const timespec timeout{longest.count() / 1000, (longest.count() % 1000) * 1'000'000};
   siginfo_t info;
   const int signal = sigtimedwait(&signals_, &info, &timeout);
+  if (signal == SIGHUP) reload_ = true;
   if (signal == SIGTERM || signal == SIGINT) {
     if (!stopping_) base::LogInfo("stopping", {{"signal", strsignal(signal)}});
     stopping_ = true;
@@ -235,6 +291,10 @@ void SupervisorImpl::Wait(milliseconds longest) {
 void SupervisorImpl::Reap() {
   int status = 0;
   for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+    if (pid == once_) {
+      once_ = 0;
+      once_status_ = status;
+    }
     for (std::vector<Child>& stage : stages_) {
       const auto child = std::ranges::find(stage, pid, &Child::pid);
       if (child != stage.end()) OnDeath(*child, status);

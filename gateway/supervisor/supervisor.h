@@ -6,12 +6,15 @@
 // the first time, kStartAttempts deaths of one program or a program that is not ready by its
 // deadline end the start instead. Programs die with the supervisor (PR_SET_PDEATHSIG), have a
 // process group of their own, no standard input, and standard error for standard output.
-// One thread, which must be the only one of its process; uses SIGCHLD, SIGTERM and SIGINT.
+// At SIGHUP, once everything is ready, `on_reload` is called; what dies meanwhile is started again
+// as ever. One thread, which must be the only one of its process; uses SIGCHLD, SIGHUP, SIGTERM and
+// SIGINT.
 #pragma once
 
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,7 +48,18 @@ class Supervisor {
   virtual ~Supervisor() = default;
   // Until SIGTERM or SIGINT (success) or a failed start; every program has ended on return.
   // `on_ready` is called once, when all are ready.
-  virtual base::Status Run(const std::function<void()>& on_ready) = 0;
+  virtual base::Status Run(const std::function<void()>& on_ready,
+                           const std::function<void()>& on_reload = [] {}) = 0;
+
+  // For `on_reload`.
+  // The program of this spec's name is started like this from now on; one that runs is left alone.
+  virtual void Change(const ChildSpec& spec) = 0;
+  virtual bool Signal(const std::string& name, int signal) = 0;  // false: it does not run now
+  // False at the deadline, or when asked to stop.
+  virtual bool Await(const std::function<bool()>& condition, std::chrono::milliseconds longest) = 0;
+  // Runs a program that is to end by itself; its exit status. nullopt: it was ended by a signal,
+  // our own at the deadline included, or could not be started.
+  virtual std::optional<int> RunOnce(const ChildSpec& spec, std::chrono::milliseconds longest) = 0;
 };
 
 }  // namespace paygate::gateway::supervisor

@@ -15,10 +15,15 @@ using base::ErrorCode;
 using base::Fail;
 using base::SecretBytes;
 
-bool SameKeys(const std::vector<KeyInfo>& a, const std::vector<KeyInfo>& b) {
-  return std::ranges::equal(a, b, [](const KeyInfo& x, const KeyInfo& y) {
-    return x.label == y.label && x.usage == y.usage && x.public_key_der == y.public_key_der;
-  });
+constexpr std::chrono::milliseconds kGlance{50};
+
+const KeyInfo* FindLabel(const std::vector<KeyInfo>& keys, const std::string& label) {
+  const auto found = std::ranges::find(keys, label, &KeyInfo::label);
+  return found == keys.end() ? nullptr : &*found;
+}
+
+bool SameKey(const KeyInfo& x, const KeyInfo& y) {
+  return x.usage == y.usage && x.public_key_der == y.public_key_der;
 }
 
 class ClientImpl final : public TokenClient {
@@ -31,6 +36,7 @@ class ClientImpl final : public TokenClient {
 
   base::Status Start();
   std::vector<KeyInfo> Keys() const override;
+  base::Status Require(const std::vector<std::string>& labels) override;
   base::Result<std::unique_ptr<Signer>> SignerFor(const std::string& label) override;
   base::Result<std::unique_ptr<Decrypter>> DecrypterFor(const std::string& label) override;
   bool Healthy() const override { return ServingProcesses() > 0; }
@@ -43,13 +49,18 @@ class ClientImpl final : public TokenClient {
   Link* LeastBusy(const Link* other_than) const;
   bool AcceptKeys(const std::vector<KeyInfo>& keys) EXCLUDES(mutex_);
   bool MayRetire(const Link& link) const;
+  base::Status Replace(Link& link, const std::vector<std::string>& labels) EXCLUDES(mutex_);
+  bool Await(const std::function<bool()>& condition, base::MonotonicTime deadline)
+      EXCLUDES(mutex_);
   base::Result<KeyInfo> FindKey(const std::string& label, KeyUsage usage) const;
 
   const TokenClientOptions options_;
   std::atomic<size_t> in_flight_ = 0;
+  std::atomic<bool> replacing_ = false;  // a process is being replaced by Require()
   mutable base::Mutex mutex_;
   base::CondVar changed_;
-  std::vector<KeyInfo> keys_ GUARDED_BY(mutex_);  // of the first process that answered
+  std::vector<KeyInfo> keys_ GUARDED_BY(mutex_);  // every key that was ever offered and accepted
+  std::vector<std::string> required_ GUARDED_BY(mutex_);
   std::atomic<bool> links_made_ = false;  // links_ is read by their threads only after
   std::vector<std::unique_ptr<Link>> links_;
 };
@@ -151,8 +162,57 @@ size_t ClientImpl::ServingProcesses() const {
 
 bool ClientImpl::AcceptKeys(const std::vector<KeyInfo>& keys) {
   base::MutexLock lock(mutex_);
-  if (keys_.empty()) keys_ = keys;
-  return !keys.empty() && SameKeys(keys_, keys);
+  if (keys.empty()) return false;
+  for (const KeyInfo& key : keys) {
+    if (const KeyInfo* known = FindLabel(keys_, key.label); known && !SameKey(*known, key)) {
+      return false;
+    }
+  }
+  const auto offered = [&](const std::string& label) { return FindLabel(keys, label) != nullptr; };
+  if (!std::ranges::all_of(required_, offered)) return false;
+  const bool first = required_.empty();
+  for (const KeyInfo& key : keys) {
+    if (first) required_.push_back(key.label);
+    if (!FindLabel(keys_, key.label)) keys_.push_back(key);
+  }
+  return true;
+}
+
+bool ClientImpl::Await(const std::function<bool()>& condition, base::MonotonicTime deadline) {
+  while (!condition()) {
+    base::MutexLock lock(mutex_);
+    // A link may have changed before the lock: looked at again at the latest after kGlance.
+    if (base::SystemClock().Monotonic() >= deadline) return false;
+    changed_.WaitUntil(mutex_, base::SystemClock().Monotonic() + kGlance);
+  }
+  return true;
+}
+
+base::Status ClientImpl::Require(const std::vector<std::string>& labels) {
+  for (auto& link : links_) {
+    if (!link->Offers(labels)) RETURN_IF_ERROR(Replace(*link, labels));
+  }
+  base::MutexLock lock(mutex_);
+  required_ = labels;
+  return {};
+}
+
+base::Status ClientImpl::Replace(Link& link, const std::vector<std::string>& labels) {
+  const auto deadline = base::SystemClock().Monotonic() + options_.replace_deadline;
+  const auto another = [&] {
+    return links_.size() == 1 || LeastBusy(&link) != nullptr || link.Offers(labels);
+  };
+  if (Await(another, deadline)) {
+    if (link.Offers(labels)) return {};
+    replacing_ = true;
+    link.AskToRetire();
+    const bool back = Await([&] { return link.Offers(labels); }, deadline);
+    replacing_ = false;
+    if (back) return {};
+  }
+  return Fail(ErrorCode::kTokenUnavailable,
+              "the token process at " + link.socket() +
+                  " did not come back with the new keys; its log says why");
 }
 
 // One at a time: another must serve meanwhile. Where there is only one process, a short pause is
@@ -188,6 +248,10 @@ base::Result<std::vector<Outcome>> ClientImpl::Call(const std::vector<Operation>
   const Link* tried = nullptr;
   for (int attempt = 0; attempt < 2; ++attempt) {
     Link* link = LeastBusy(tried);
+    if (link == nullptr && replacing_) {  // the only one: it is back in a moment
+      const auto there = [&] { return (link = LeastBusy(nullptr)) != nullptr; };
+      (void)Await(there, base::SystemClock().Monotonic() + options_.operation_deadline);
+    }
     if (link == nullptr) break;
     auto outcomes = link->Call(operations);
     if (outcomes) return outcomes;

@@ -192,17 +192,17 @@ void Link::Maintain() {
       // Not the pid: by the time of a Kill that may be another's.
       process_fd_ = process_ > 0 ? pidfd_open(process_, 0) : -1;
     }
-    if (base::Status greeted = Greet(*channel); !greeted) {
+    if (auto greeted = Greet(*channel); !greeted) {
       base::LogWarning("token.refused",
                        {{"socket", socket_}, {"why", greeted.error().message}});
-    } else if (BeginServing(*channel)) {
+    } else if (BeginServing(*channel, std::move(*greeted))) {
       AwaitEnd(*channel);
     }
     Down();
   } while (WaitBackoff());
 }
 
-base::Status Link::Greet(base::Channel& channel) {
+base::Result<std::vector<KeyInfo>> Link::Greet(base::Channel& channel) {
   RETURN_IF_ERROR(channel.Send(EncodeRequest(kOwnId, {{RequestKind::kKeys, "", 0, ""}})));
   auto reply = ReceiveReply(channel);
   if (!reply) {
@@ -217,15 +217,31 @@ base::Status Link::Greet(base::Channel& channel) {
     base::LogAlarm("token.other_keys", {{"socket", socket_}});
     return Fail(ErrorCode::kInvalidArgument, "its keys are not those of the other processes");
   }
-  return {};
+  return keys;
 }
 
-bool Link::BeginServing(base::Channel& channel) {
+bool Link::Offers(const std::vector<std::string>& labels) const {
+  base::MutexLock lock(mutex_);
+  if (state_ != State::kServing) return false;
+  for (const std::string& label : labels) {
+    if (std::ranges::find(keys_, label, &KeyInfo::label) == keys_.end()) return false;
+  }
+  return true;
+}
+
+void Link::AskToRetire() {
+  asked_to_retire_ = true;
+  Wake();
+}
+
+bool Link::BeginServing(base::Channel& channel, std::vector<KeyInfo> keys) {
   {
     base::MutexLock lock(mutex_);
     if (state_ == State::kStopped || channel.closed()) return false;
     SetState(State::kServing);
+    keys_ = std::move(keys);
     over_limit_ = 0;
+    asked_to_retire_ = false;
     backoff_ = kFirstBackoff;
   }
   base::LogInfo("token.serving", {{"socket", socket_}});
@@ -241,9 +257,10 @@ void Link::AwaitEnd(base::Channel& channel) {
     if (waits[0].revents != 0) return;
     uint64_t woken;
     (void)!read(wake_fd_, &woken, sizeof woken);
-    if (over_limit_ == 0) continue;
+    if (over_limit_ == 0 && !asked_to_retire_) continue;
     if (MayRetireNow()) return Retire(channel);
     over_limit_ = 0;  // the next reply asks again
+    asked_to_retire_ = false;
   }
 }
 

@@ -41,6 +41,11 @@ class Link {
 
   bool serving() const { return serving_; }
   size_t in_flight() const { return in_flight_; }
+  const std::string& socket() const { return socket_; }
+  // It serves, with keys of all these labels.
+  bool Offers(const std::vector<std::string>& labels) const EXCLUDES(mutex_);
+  // Has the process retired as if its memory had passed the bound, where may_retire allows it.
+  void AskToRetire();
   // kClosed when the process went away or missed the deadline (it is then killed): the caller may
   // try another. Otherwise one outcome for each operation.
   base::Result<std::vector<Outcome>> Call(const std::vector<Operation>& operations)
@@ -64,11 +69,11 @@ class Link {
   base::Result<Channel> Connect(uint64_t life, pid_t process) EXCLUDES(mutex_);
 
   void Maintain();
-  base::Status Greet(base::Channel& channel);
+  base::Result<std::vector<KeyInfo>> Greet(base::Channel& channel);
   void AwaitEnd(base::Channel& channel) EXCLUDES(mutex_);
   bool MayRetireNow() EXCLUDES(mutex_);
   void Retire(base::Channel& channel) EXCLUDES(mutex_);
-  bool BeginServing(base::Channel& channel) EXCLUDES(mutex_);
+  bool BeginServing(base::Channel& channel, std::vector<KeyInfo> keys) EXCLUDES(mutex_);
   void Down() EXCLUDES(mutex_);
   void SetState(State state) REQUIRES(mutex_);
   void CloseAll() REQUIRES(mutex_);
@@ -85,15 +90,17 @@ class Link {
 
   std::atomic<bool> serving_ = false;
   std::atomic<size_t> in_flight_ = 0;
+  std::atomic<bool> asked_to_retire_ = false;
   std::atomic<uint64_t> over_limit_ = 0;  // resident bytes that passed the bound, or 0
 
-  base::Mutex mutex_;
+  mutable base::Mutex mutex_;
   base::CondVar changed_;  // stopped, or the last call given back
   State state_ GUARDED_BY(mutex_) = State::kDown;
   Channel own_ GUARDED_BY(mutex_);
   pid_t process_ GUARDED_BY(mutex_) = 0;     // at the other end of own_; 0: gone or killed
   int process_fd_ GUARDED_BY(mutex_) = -1;   // the same process, for signals
   uint64_t next_id_ GUARDED_BY(mutex_) = 1;
+  std::vector<KeyInfo> keys_ GUARDED_BY(mutex_);  // that the process offers
   uint64_t lives_ GUARDED_BY(mutex_) = 0;  // of the process so far: a connection belongs to its own
   std::set<Channel> open_ GUARDED_BY(mutex_);     // all that callers made
   std::vector<Channel> idle_ GUARDED_BY(mutex_);  // those of them that nobody uses

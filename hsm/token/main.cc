@@ -24,6 +24,7 @@ struct Arguments {
   ServerOptions server;
   std::vector<std::string> keys;
   std::string log_level = "info";
+  bool check = false;
 };
 
 void Describe(CLI::App& app, Arguments& arguments) {
@@ -55,10 +56,14 @@ void Describe(CLI::App& app, Arguments& arguments) {
       ->check(CLI::Range(1, 256));
   app.add_option("--allow-uid", arguments.server.allowed_uids,
                  "further user that may connect, by number; this process' own always may");
+  app.add_flag("--check", arguments.check,
+               "only say whether every key can be used, and end: what paygated does before it takes "
+               "up new keys");
   app.add_option("--log-level", arguments.log_level, "debug, info, warning, error or alarm");
   app.footer(
       "At start every key is checked (private, sensitive, never extractable, generated in the\n"
-      "token, one usage, one key of its label) and proved by use. Exit codes: 0 asked to stop,\n"
+      "token, one usage, one key of its label) and proved by use. Exit codes: 0 asked to stop\n"
+      "or, with --check, every key is good,\n"
       "2 wrong arguments, 3 configuration or a key to be mended, 4 token not reachable,\n"
       "5 the module hung.");
 }
@@ -114,6 +119,7 @@ int Serve(Arguments& arguments) {
   arguments.server.workers = (*token)->sessions();  // more would only wait for each other
   auto keyring = Keyring::Open(**token, grants);
   if (!keyring) return Complain(keyring.error());
+  if (arguments.check) return 0;
   auto server = Server::Open(**keyring, arguments.server);
   if (!server) return Complain(server.error());
   SignalThread signal_thread(**server);

@@ -85,9 +85,9 @@ KeyCosts CostsOf(hsm::Signer& signer, hsm::Decrypter& decrypter,
 KeyCosts InToken(Rig& rig, size_t times) {
   const auto& token = rig.config().token;
   const auto bare = Must(hsm::pkcs11::Token::Open({token.module, token.uri, token.pin_file}, 1));
-  const auto signer = Must(bare->SignerFor(token.signature_key));
-  const auto decrypter = Must(bare->DecrypterFor(token.encryption_key));
-  return CostsOf(*signer, *decrypter, rig.keys().encryption_certificate.key(), times);
+  const auto signer = Must(bare->SignerFor(token.signature_key.front()));
+  const auto decrypter = Must(bare->DecrypterFor(token.encryption_key.front()));
+  return CostsOf(*signer, *decrypter, rig.keys().Encryption().certificate.key(), times);
 }
 
 KeyCosts InSoftware(hsm::KeyType type, size_t times) {

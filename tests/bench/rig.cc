@@ -95,11 +95,12 @@ Rig::Rig(hsm::KeyType type) : type_(type) {
   }
   token_ = Must(hsm::token::TokenClient::Open(options));
   keys_ = Must(gateway::engine::GatewayKeys::Load(config_, *token_, clock_.Now()));
+  in_force_ = std::make_unique<gateway::engine::KeysInForce>(keys_);
   storage_keys_ = Must(gateway::engine::StorageKeys::Open(
       directory_.path + "/state/storage-keys", clock_, keys_->storage_public_key, *keys_->storage));
   store_ = Must(storage::rocksdb::OpenRocksStore(directory_.path + "/state/store"));
   bank_ = bank::OpenBankClient({.socket = config_.BankSocket()}, clock_);
-  engine_ = std::make_unique<gateway::engine::Engine>(config_, clock_, *keys_, *storage_keys_,
+  engine_ = std::make_unique<gateway::engine::Engine>(config_, clock_, *in_force_, *storage_keys_,
                                                       *store_, *bank_);
   Must(engine_->Recover());
   ticker_ = std::jthread([this](std::stop_token stop) {
@@ -125,6 +126,7 @@ Rig::~Rig() {
   engine_.reset();
   store_.reset();
   storage_keys_.reset();
+  in_force_.reset();
   keys_.reset();
   token_.reset();
   tokens_.clear();

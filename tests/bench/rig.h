@@ -79,7 +79,8 @@ class Rig {
   std::vector<Child> tokens_;
   std::unique_ptr<Child> bank_process_;
   std::unique_ptr<hsm::token::TokenClient> token_;
-  std::unique_ptr<gateway::engine::GatewayKeys> keys_;
+  std::shared_ptr<const gateway::engine::GatewayKeys> keys_;
+  std::unique_ptr<gateway::engine::KeysInForce> in_force_;
   std::unique_ptr<gateway::engine::StorageKeys> storage_keys_;
   std::unique_ptr<storage::Store> store_;
   std::unique_ptr<bank::Bank> bank_;

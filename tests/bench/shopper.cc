@@ -52,7 +52,7 @@ Shopper::Shopper(Rig& the_rig, const Customer& who)
 }
 
 std::string Shopper::Seal(std::string_view payload, const JweExtra& extra) const {
-  const Certificate& gateway = rig.keys().encryption_certificate;
+  const Certificate& gateway = rig.keys().Encryption().certificate;
   return Must(SealJwe(gateway.key(), gateway.fingerprint(), extra, payload));
 }
 
@@ -81,8 +81,8 @@ Purchase MakeSale(Rig& rig, const Shopper& seller, const Shopper& buyer) {
                                       .account_digest = account.Digest(),
                                       .buyer = {}}};
   const std::string jws = Must(
-      SignJws(*rig.keys().signature, kTypCsblk,
-              {.name = KeyName::kX5t, .x5t_s256 = rig.keys().signature_certificate.fingerprint()},
+      SignJws(*rig.keys().Signature().key, kTypCsblk,
+              {.name = KeyName::kX5t, .x5t_s256 = rig.keys().Signature().certificate.fingerprint()},
               payload.Print()));
   Must(rig.store().csblks().Issue(
       {.csblk_id = Must(DigestOfCompact(jws)),

@@ -88,6 +88,11 @@ TokenProcess::~TokenProcess() {
   Wait();
 }
 
+void TokenProcess::AddKey(const std::string& key) {
+  arguments_.push_back("--key");
+  arguments_.push_back(key);
+}
+
 void TokenProcess::Start() { pid_ = Spawn(arguments_, {.environment = environment_}); }
 
 void TokenProcess::Signal(int signal) const {

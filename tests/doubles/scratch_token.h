@@ -51,6 +51,7 @@ class TokenProcess {
   // Reaps; the wait status as waitpid gives it.
   int Wait();
   void Start();
+  void AddKey(const std::string& key);  // from its next Start() on
 
  private:
   std::vector<std::string> arguments_;

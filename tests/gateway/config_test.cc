@@ -41,6 +41,37 @@ TEST(Config, ReadsAWholeFileAndKeepsTheDefaultsOfWhatIsNotThere) {
   EXPECT_EQ(config->token.Keys()[0].purpose, "jws");
 }
 
+TEST(Config, TakesOneKeyOrAListInOrderOfPreference) {
+  const Scratch scratch;
+  const auto config = LoadConfig(With(
+      scratch, "processes = 2",
+      "processes = 2\nsignature_key = [\"new\", \"gateway-signature\"]\nencryption_key = \"e\""));
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->token.signature_key, (std::vector<std::string>{"new", "gateway-signature"}));
+  EXPECT_EQ(config->token.encryption_key, std::vector<std::string>{"e"});
+  ASSERT_EQ(config->token.Keys().size(), 5u);
+  EXPECT_EQ(config->token.Keys()[1].label, "gateway-signature");
+  EXPECT_EQ(config->token.Keys()[1].purpose, "jws");
+}
+
+TEST(Config, AReloadMayChangeKeysAndCertificatesAndNothingElse) {
+  const Scratch scratch;
+  const Config running = *LoadConfig(scratch.Configuration(""));
+  Config wanted = running;
+  wanted.certificates.gateway_signature.insert(wanted.certificates.gateway_signature.begin(), "/n");
+  wanted.token.signature_key = {"new", "gateway-signature"};
+  wanted.token.issuing_ca_key = {"another"};
+  EXPECT_TRUE(CheckReloadable(running, wanted));
+  for (auto change : {+[](Config& c) { c.engine.workers = 1; },
+                      +[](Config& c) { c.certificates.root = "/another"; },
+                      +[](Config& c) { c.token.storage_key = "another"; },
+                      +[](Config& c) { c.front.port = 1; }}) {
+    Config changed = wanted;
+    change(changed);
+    EXPECT_FALSE(CheckReloadable(running, changed));
+  }
+}
+
 TEST(Config, NamesTheKeyTheLineAndWhatToDo) {
   const struct {
     const char *from, *to, *complaint;
@@ -56,6 +87,12 @@ TEST(Config, NamesTheKeyTheLineAndWhatToDo) {
        "line 5: front.tls: plain HTTP is allowed on loopback only; set tls = true"},
       {"[engine]", "[engine]\ncurrencies = [\"GBP\", \"XXZ\"]", "\"XXZ\" is no currency; use ISO"},
       {"[engine]", "[engine]\ncurrencies = \"GBP\"", "engine.currencies: is not a list"},
+      {"processes = 2\n[bank]", "processes = 2\nsignature_key = []\n[bank]",
+       "token.signature_key: is empty, too long or names one twice; write 1 to 8"},
+      {"processes = 2\n[bank]", "processes = 2\nencryption_key = [\"a\", \"a\"]\n[bank]",
+       "token.encryption_key: is empty, too long or names one twice"},
+      {"processes = 2\n[bank]", "processes = 2\nencryption_key = \"gateway-signature\"\n[bank]",
+       "two of the keys have the label \"gateway-signature\""},
       {"public_url = \"https://127.0.0.1:8443\"", "", "engine.public_url: is missing; add it"},
       {"https://127.0.0.1:8443", "ftp://x", "is no base address; use one such as https://"},
       {"pkcs11:token=paygate", "slot 7", "is no PKCS#11 URI (RFC 7512); use one such as pkcs11:"},

@@ -116,27 +116,33 @@ struct EngineTest : testing::Test {
     const auto ca_certificate =
         Certify(Role::kIssuingCa, "Issuing CA", ca, &root_certificate, *root_signer);
     root_pem = root_certificate.ToPem();
-    keys = std::make_unique<GatewayKeys>(GatewayKeys{
+    GatewayKeys made{
         .id = config.gateway_id,
         .checker =
             Must(protocol::CertificateChecker::Create(root_certificate, {ca_certificate})),
-        .signature_certificate = Certify(Role::kGatewaySignature, config.gateway_id, signature,
-                                         &ca_certificate, *ca_signer),
-        .encryption_certificate = Certify(Role::kGatewayEncryption, config.gateway_id, encryption,
-                                          &ca_certificate, *ca_signer),
-        .issuing_ca = ca_certificate,
-        .signature = std::make_unique<LeavingSigner>(Must(signature.AsSigner()), token_away),
-        .issuing = Must(ca.AsSigner()),
-        .encryption = Must(encryption.AsDecrypter()),
+        .signature = {},
+        .encryption = {},
+        .issuing = {},
         .storage = Must(storage.AsDecrypter()),
-        .storage_public_key = storage.public_key()});
+        .storage_public_key = storage.public_key()};
+    made.signature.push_back(
+        {Certify(Role::kGatewaySignature, config.gateway_id, signature, &ca_certificate,
+                 *ca_signer),
+         ca_certificate,
+         std::make_unique<LeavingSigner>(Must(signature.AsSigner()), token_away)});
+    made.encryption.push_back({Certify(Role::kGatewayEncryption, config.gateway_id, encryption,
+                                       &ca_certificate, *ca_signer),
+                               ca_certificate, Must(encryption.AsDecrypter())});
+    made.issuing.push_back({ca_certificate, root_certificate, Must(ca.AsSigner())});
+    keys = std::make_shared<const GatewayKeys>(std::move(made));
+    in_force = std::make_unique<KeysInForce>(keys);
   }
 
   void StartEngine() {
     store = Must(storage::rocksdb::OpenRocksStore(directory + "/store"));
     storage_keys = Must(StorageKeys::Open(directory + "/storage-keys", clock,
                                           keys->storage_public_key, *keys->storage));
-    engine = std::make_unique<Engine>(config, clock, *keys, *storage_keys, *store, bank);
+    engine = std::make_unique<Engine>(config, clock, *in_force, *storage_keys, *store, bank);
     ASSERT_TRUE(engine->Recover());
   }
   void StopEngine() {
@@ -212,7 +218,8 @@ struct EngineTest : testing::Test {
   base::ManualClock clock{base::SystemClock().Now()};
   Config config;
   std::atomic<bool> token_away = false;
-  std::unique_ptr<GatewayKeys> keys;
+  std::shared_ptr<const GatewayKeys> keys;
+  std::unique_ptr<KeysInForce> in_force;
   ScriptedBank bank;
   std::unique_ptr<storage::Store> store;
   std::unique_ptr<StorageKeys> storage_keys;

@@ -144,6 +144,35 @@ TEST_F(Supervised, AProgramThatIsNeverReadyEndsTheStart) {
   EXPECT_THAT(Contents(Path("error")), ::testing::HasSubstr("slow was not ready in time"));
 }
 
+TEST_F(Supervised, AtAReloadAProgramIsChangedForItsNextStartAndAnotherRunsToItsEnd) {
+  ChildSpec next = Child("a", "exit 0", "touch " + Path("changed"));
+  ChildSpec once = Child("once");
+  once.arguments = {"-c", "exit 7"};
+  const base::SystemClock clock;
+  const std::string ready = Path("ready"), told = Path("told");
+  std::vector<Stage> stages{{Child("a")}};
+  pid_ = fork();
+  if (pid_ == 0) {
+    auto supervisor = Supervisor::Create(std::move(stages), clock);
+    (void)supervisor->Run([&] { std::ofstream(ready) << 1; },
+                          [&] {
+                            supervisor->Change(next);
+                            const auto status = supervisor->RunOnce(once, std::chrono::seconds(10));
+                            supervisor->Signal("a", SIGKILL);
+                            std::ofstream(told + ".new") << status.value_or(-1);
+                            std::filesystem::rename(told + ".new", told);
+                          });
+    _exit(0);
+  }
+  ASSERT_TRUE(Ready());
+  EXPECT_FALSE(std::filesystem::exists(Path("changed")));
+  kill(pid_, SIGHUP);
+  EXPECT_TRUE(Eventually([&] { return Contents(told) == "7"; }));
+  EXPECT_TRUE(Eventually([&] { return std::filesystem::exists(Path("changed")); }));
+  kill(pid_, SIGTERM);
+  EXPECT_EQ(Wait(), 0);
+}
+
 TEST_F(Supervised, AProgramGetsNoMoreEnvironmentThanItIsGiven) {
   setenv("PAYGATE_TEST_SECRET", "leak", 1);
   Run({{Child("a", "exit 0", "env > " + Path("env"))}});

@@ -3,6 +3,7 @@
 #include "hsm/token/client.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -247,6 +248,54 @@ TEST_F(TokenClientTest, AProcessWithOtherKeysIsRefused) {
   auto keys = (*client)->Keys();
   auto signer = *(*client)->SignerFor(keys.back().label);
   for (int i = 0; i < 50; ++i) EXPECT_TRUE(signer->Sign({StatementKind::kJws, Jws(i)}));
+}
+
+TEST_F(TokenClientTest, NewKeysAreOfferedByAllOnceTheirProcessesWereReplacedOneByOne) {
+  Spawn();
+  Spawn();
+  auto client = Connect({.replace_deadline = milliseconds(15000)});
+  ASSERT_TRUE(client);
+  EXPECT_TRUE(SignUntil(*client, [&] { return client->ServingProcesses() == 2; }));
+  scratch_.Generate("next", KeyType::kP256, KeyUsage::kSign);
+  for (auto& process : processes_) process->AddKey("next:jws");
+  // What their supervisor does: whoever ends is started again.
+  std::jthread supervisor([&](std::stop_token stop) {
+    while (!stop.stop_requested()) {
+      for (auto& process : processes_) {
+        if (waitpid(process->pid(), nullptr, WNOHANG) == process->pid()) process->Start();
+      }
+      poll(nullptr, 0, 5);
+    }
+  });
+  std::atomic<int> failed = 0, signed_meanwhile = 0;
+  std::jthread load([&](std::stop_token stop) {
+    auto signer = *client->SignerFor("gateway-signature");
+    while (!stop.stop_requested()) {
+      ++(signer->Sign({StatementKind::kJws, Jws()}) ? signed_meanwhile : failed);
+    }
+  });
+  EXPECT_FALSE(client->SignerFor("next"));
+  EXPECT_TRUE(client->Require({"gateway-signature", "gateway-encryption", "next"}));
+  auto next = client->SignerFor("next");
+  ASSERT_TRUE(next);
+  for (int i = 0; i < 50; ++i) EXPECT_TRUE((*next)->Sign({StatementKind::kJws, Jws(i)}));
+  load.request_stop();
+  load.join();
+  supervisor.request_stop();
+  supervisor.join();
+  EXPECT_EQ(failed, 0);
+  EXPECT_GT(signed_meanwhile, 0);
+}
+
+TEST_F(TokenClientTest, AKeyThatDoesNotComeIsSaidAndTheFormerOnesServeOn) {
+  Spawn();
+  Spawn();
+  auto client = Connect({.replace_deadline = milliseconds(300)});
+  ASSERT_TRUE(client);
+  EXPECT_TRUE(SignUntil(*client, [&] { return client->ServingProcesses() == 2; }));
+  EXPECT_EQ(client->Require({"gateway-signature", "never"}).error().code,
+            ErrorCode::kTokenUnavailable);
+  ExpectServes(*client);
 }
 
 TEST_F(TokenClientTest, WithoutAProcessOperationsAreRefusedAtOnceUntilOneIsBack) {

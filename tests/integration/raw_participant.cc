@@ -1,7 +1,9 @@
 #include "tests/integration/raw_participant.h"
 
 #include "base/clock.h"
+#include "base/encoding.h"
 #include "protocol/certificate.h"
+#include "protocol/json.h"
 #include "protocol/jws.h"
 
 namespace paygate::integration {
@@ -22,7 +24,8 @@ RawParticipant::RawParticipant(std::unique_ptr<participant::Transport> way,
           type == hsm::KeyType::kEd25519 ? hsm::KeyType::kP256 : type, hsm::KeyUsage::kDecrypt))),
       signer(Must(signature_key.AsSigner())),
       decrypter(Must(encryption_key.AsDecrypter())),
-      transport(std::move(way)) {
+      transport(std::move(way)),
+      root_pem(root_pem) {
   const auto root = Must(Certificate::ParsePem(root_pem));
   participant::HttpAnswer answer;
   // 503 means "soon": a token on a busy machine may be late with the first signature.
@@ -65,8 +68,27 @@ std::string RawParticipant::Open(std::string_view jwe) const {
   return Must(OpenJwe(parsed, *decrypter));
 }
 
-std::string RawParticipant::Verified(std::string_view jws, std::string_view typ) const {
+Certificate RawParticipant::LookUp(const std::string& x5t) {
+  const auto answer = Must(transport->Get("/v1/certificates/" + x5t));
+  if (answer.status != 200) throw std::runtime_error("no certificate " + x5t);
+  auto object = Must(JsonObject::Parse("{\"chain\":" + answer.body + "}"));
+  const auto chain = object.TakeStrings("chain");
+  const auto leaf = Must(Certificate::Parse(Must(base::Base64Decode(chain.at(0)))));
+  const auto ca = Must(Certificate::Parse(Must(base::Base64Decode(chain.at(1)))));
+  const auto checker =
+      Must(CertificateChecker::Create(Must(Certificate::ParsePem(root_pem)), {ca}));
+  Must(checker.Check(leaf, *leaf.role(), base::SystemClock().Now()));
+  if (leaf.fingerprint() != x5t || leaf.subject_id() != gateway_id) {
+    throw std::runtime_error("another certificate than " + x5t);
+  }
+  return leaf;
+}
+
+std::string RawParticipant::Verified(std::string_view jws, std::string_view typ) {
   auto parsed = Must(ParseJws(jws, typ, KeyName::kX5t));
+  if (parsed.x5t_s256 != gateway_signature->fingerprint()) {
+    gateway_signature = LookUp(parsed.x5t_s256);
+  }
   return Must(VerifyJws(std::move(parsed), gateway_signature->key())).payload();
 }
 

@@ -22,6 +22,9 @@ T Must(base::Result<T> result) {
   if (!result) throw std::runtime_error(result.error().ToString());
   return std::move(*result);
 }
+inline void Must(const base::Status& status) {
+  if (!status) throw std::runtime_error(status.error().ToString());
+}
 
 // What the gateway said, as a test compares it.
 struct Said {
@@ -90,8 +93,10 @@ class RawParticipant {
   std::string Seal(std::string_view payload, const protocol::JweExtra& extra = {}) const;
   Said Post(const std::string& path, const std::string& jwe);
   std::string Open(std::string_view jwe) const;  // by `decrypter` or one before it
-  // The gateway's JWS of this typ, verified; its payload.
-  std::string Verified(std::string_view jws, std::string_view typ) const;
+  // The gateway's JWS of this typ, verified; its payload. An unknown certificate is looked up.
+  std::string Verified(std::string_view jws, std::string_view typ);
+  // GET /v1/certificates/{x5t}, checked against the root.
+  protocol::Certificate LookUp(const std::string& x5t);
   int64_t Now() const;
 
   std::string id;
@@ -107,6 +112,7 @@ class RawParticipant {
   std::chrono::seconds clock_offset{0};  // by how much the gateway's clock was turned
   std::vector<std::unique_ptr<hsm::Decrypter>> old_decrypters;
   std::optional<protocol::Certificate> gateway_signature, gateway_encryption;
+  std::string root_pem;
 
  private:
   Challenge Ask(const std::string& path, const char* nonce_name, const std::string& body,

@@ -150,6 +150,22 @@ void ScratchGateway::Stop() {
   paygated_ = 0;
 }
 
+bool ScratchGateway::Reload() {
+  const auto count = [this](const char* what) {
+    const std::string log = Log(), line = std::string(" paygated ") + what;
+    size_t n = 0;
+    for (size_t at = log.find(line); at != log.npos; at = log.find(line, at + 1)) ++n;
+    return n;
+  };
+  const size_t done = count("reload.done"), refused = count("reload.refused");
+  kill(paygated_, SIGHUP);
+  const bool answered = Eventually([&] {
+    return count("reload.done") > done || count("reload.refused") > refused;
+  }, kStartLimit * 2);
+  if (!answered) throw std::runtime_error("no answer to SIGHUP: " + Log());
+  return count("reload.done") > done;
+}
+
 void ScratchGateway::TurnClock(std::chrono::seconds by) {
   const int fd = open((directory_ + "/clock-offset").c_str(), O_RDWR | O_CLOEXEC);
   void* page = mmap(nullptr, sizeof(int64_t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

@@ -35,6 +35,8 @@ class ScratchGateway {
 
   void Start();
   void Stop();                                   // SIGTERM; every process must end
+  // SIGHUP to paygated; true when it says that the configuration was taken up, false when refused.
+  bool Reload();
   void TurnClock(std::chrono::seconds by);       // the engine's, from the next look on
   pid_t PidOf(const std::string& program) const; // one of the gateway's processes; 0 if none
   void Kill(const std::string& program, int signal);
