@@ -36,6 +36,10 @@ constexpr const char* kInherited[] = {
 // Where the token's module finds its token; the token process's alone.
 constexpr const char* kTokenInherited[] = {"SOFTHSM2_CONF"};
 
+// A token process ends when the module hangs or crashes, and its next start is the probe of whether
+// the token is back; the gateway is to be back within two seconds of it.
+constexpr std::chrono::milliseconds kLongestTokenDelay{500};
+
 void Inherit(const char* name, std::vector<std::string>& environment) {
   if (const char* value = getenv(name)) environment.push_back(std::string(name) + "=" + value);
 }
@@ -84,7 +88,8 @@ ChildSpec TokenSpec(const Config& config, uint32_t index) {
                  Beside(config.programs.token, "paygate-token"),
                  {"--module", config.token.module, "--token-uri", config.token.uri, "--pin-file",
                   config.token.pin_file, "--socket", config.TokenSocket(index), "--sessions",
-                  std::to_string(config.token.sessions)},
+                  std::to_string(config.token.sessions), "--deadline-ms",
+                  std::to_string(config.token.operation_deadline_ms.count())},
                  Environment(),
                  Answers(config.TokenSocket(index))};
   if (!config.token.pin_record.empty()) {
@@ -95,6 +100,7 @@ ChildSpec TokenSpec(const Config& config, uint32_t index) {
     spec.arguments.push_back(key.label + ":" + key.purpose);
   }
   for (const char* name : kTokenInherited) Inherit(name, spec.environment);
+  spec.longest_delay = kLongestTokenDelay;
   return spec;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
+#include <utility>
 
 #include "base/log.h"
 
@@ -92,6 +93,10 @@ void Engine::Handle(Request request, Reply reply) {
     return reply.Problem({ErrorCode::kStoreUnavailable, "a write failed; restart the engine"});
   }
   if (auto wrong = CheckRoute(request)) return reply.Problem(*wrong);
+  // Nor can anything be opened or signed: said before any bank hears of it, and without a try.
+  if (!envelope_.keys()->available() && !request.path.starts_with(kCertificates)) {
+    return reply.Problem({ErrorCode::kTokenUnavailable, "no token process serves"});
+  }
   if (request.method == Method::kPost) return Post(std::move(request), std::move(reply));
   if (request.path == kGatewayDocument) {
     return RunStranger(request.source, std::move(reply),
@@ -182,6 +187,8 @@ void Engine::RunStranger(const std::string& source, Reply reply, Handler handler
 void Engine::Tick() {
   const base::MonotonicTime now = clock_.Monotonic();
   parking_.Expire(now);
+  const bool token_served = std::exchange(token_serves_, envelope_.keys()->available());
+  if (token_serves_ && !token_served) settler_.TokenIsBack();
   settler_.Tick();
   if (now < housekeep_at_) return;
   housekeep_at_ = now + kHousekeepingInterval;

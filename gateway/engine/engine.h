@@ -69,7 +69,8 @@ class Engine {
   const size_t strangers_per_source_;
   base::Mutex mutex_;
   std::unordered_map<std::string, size_t> by_source_ GUARDED_BY(mutex_);  // queued or running
-  base::MonotonicTime housekeep_at_{};
+  base::MonotonicTime housekeep_at_{};  // of the ticker
+  bool token_serves_ = true;            // of the ticker: at its last look
 
   Envelope envelope_;
   Participants participants_;

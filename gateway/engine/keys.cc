@@ -182,7 +182,8 @@ Result<std::shared_ptr<const GatewayKeys>> GatewayKeys::Load(const Config& confi
       .encryption = std::move(decrypters),
       .issuing = std::move(issuers),
       .storage = std::move(storage),
-      .storage_public_key = std::move(storage_key)});
+      .storage_public_key = std::move(storage_key),
+      .available = [&token] { return token.Healthy(); }});
 }
 
 }  // namespace paygate::gateway::engine

@@ -8,6 +8,7 @@
 // holds the former ones finishes with them.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -43,6 +44,8 @@ struct GatewayKeys {
   std::vector<Certified<hsm::Signer>> issuing;         // the first has a key
   std::shared_ptr<hsm::Decrypter> storage;
   protocol::PublicKey storage_public_key;
+  // Whether the keys can be used now: a token process serves. Does not block.
+  std::function<bool()> available = [] { return true; };
 
   const Certified<hsm::Signer>& Signature() const { return signature.front(); }
   const Certified<hsm::Decrypter>& Encryption() const { return encryption.front(); }

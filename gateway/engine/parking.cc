@@ -82,6 +82,8 @@ void Parking::MakeRoom(const std::string& key, size_t at_most) {
 
 void Parking::ReleaseAll() { Expire(base::MonotonicTime::max()); }
 
+bool Parking::HasRoom() const { return size() < limit_; }
+
 size_t Parking::size() const {
   base::MutexLock lock(mutex_);
   return entries_.size();

@@ -34,6 +34,7 @@ class Parking {
   void MakeRoom(const std::string& key, size_t at_most);
   void ReleaseAll();                              // at shutdown: everyone times out
   size_t size() const;
+  bool HasRoom() const EXCLUDES(mutex_);
 
  private:
   struct Entry {

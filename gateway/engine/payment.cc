@@ -172,6 +172,10 @@ void Payment::Record(const VerifiedMessage& message, const std::string& authoris
   if (p_.clock.Now() >= handshake.expires) {
     return reply.Problem({ErrorCode::kHandshakeExpired, "it expired while the message waited"});
   }
+  // Nor is a bank asked to pay what could not be signed for.
+  if (!p_.envelope.keys()->available()) {
+    return reply.Problem({ErrorCode::kTokenUnavailable, "the token went while the message waited"});
+  }
   auto recorded = p_.authorisations.RecordIntent(
       {.payment_id = payment_id,
        .csblk_id = sale.csblk_id,
@@ -241,10 +245,13 @@ void Payment::AnswerNow(const std::string& payment_id, Wake wake, Reply reply) {
   }
   if (wake == Wake::kTimedOut) {
     auto pending = p_.settler.PendingReceipt(intent);
-    if (!pending) return reply.Problem(pending.error());
-    if (*pending) return AnswerReceipt(intent, 202, **pending, reply);
+    // Taken is taken: while the token is away the buyer waits on and is told no error.
+    const bool wait_on = !pending && pending.error().code == ErrorCode::kTokenUnavailable &&
+                         p_.parking.HasRoom();
+    if (!pending && !wait_on) return reply.Problem(pending.error());
+    if (pending && *pending) return AnswerReceipt(intent, 202, **pending, reply);
   }
-  // It is being settled this moment.
+  // It is being settled this moment, or the token is away.
   AwaitOpen(intent, p_.clock.Monotonic() + std::chrono::seconds(1), std::move(reply));
 }
 

@@ -78,6 +78,18 @@ void Settler::Tick() {
   }
 }
 
+void Settler::TokenIsBack() {
+  base::MutexLock lock(mutex_);
+  std::multimap<base::MonotonicTime, std::string> due;
+  const base::MonotonicTime now = clock_.Monotonic();
+  for (auto& [when, payment_id] : due_) {
+    auto found = open_.find(payment_id);
+    const bool signs = found != open_.end() && found->second.outcome.has_value();
+    due.emplace(signs ? std::min(when, now) : when, std::move(payment_id));
+  }
+  due_ = std::move(due);
+}
+
 void Settler::Ask(const std::string& payment_id) {
   std::optional<Intent> intent;
   std::optional<FinalOutcome> outcome;

@@ -43,6 +43,8 @@ class Settler {
   base::Status Recover(const storage::AuthorisationReader& payments) EXCLUDES(mutex_);
   // From the ticker: asks about what is due.
   void Tick() EXCLUDES(mutex_);
+  // What waits to be signed is due now.
+  void TokenIsBack() EXCLUDES(mutex_);
   // The signed `pending` of protocol.md section 6; nullopt if the payment is being settled this
   // moment: then wait for it. Once given, the end also goes to the buyer's mailbox.
   base::Result<std::optional<std::string>> PendingReceipt(const storage::Intent& intent)

@@ -25,7 +25,6 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kPoll{20};  // between looks at whether a stage is ready
 constexpr milliseconds kFirstDelay{100};
-constexpr milliseconds kLongestDelay{10'000};
 constexpr std::chrono::minutes kWindow{1};
 
 struct Child {
@@ -246,7 +245,7 @@ void SupervisorImpl::Start(Child& child) {
   const pid_t pid = Spawn(child.spec);
   if (pid < 0) {
     base::LogError("child.fork-failed", {{"name", child.spec.name}, {"error", strerror(errno)}});
-    child.start_at = clock_.Monotonic() + kLongestDelay;
+    child.start_at = clock_.Monotonic() + child.spec.longest_delay;
     return;
   }
   child.pid = pid;
@@ -313,7 +312,7 @@ void SupervisorImpl::OnDeath(Child& child, int status) {
   std::erase_if(child.deaths, [&](MonotonicTime death) { return death + kWindow < now; });
   const int deaths = static_cast<int>(child.deaths.size());
   milliseconds delay{0};
-  if (deaths > 1) delay = std::min(kFirstDelay * (1 << std::min(deaths - 2, 10)), kLongestDelay);
+  if (deaths > 1) delay = std::min(kFirstDelay * (1 << std::min(deaths - 2, 10)), child.spec.longest_delay);
   child.start_at = now + delay;
   base::Log(deaths > kDeathsBeforeError ? base::LogLevel::kError : base::LogLevel::kWarning,
             "child.died",

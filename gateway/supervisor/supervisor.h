@@ -1,10 +1,10 @@
 // Supervisor: starts programs in order, keeps them running, stops them in the reverse order.
 //
 // A stage is started when every program of the stages before it is ready. A program that dies is
-// started again: at once the first time in a minute, then after 100 ms, doubling up to 10 s; more
-// than kDeathsBeforeError deaths in a minute are logged as errors. Before everything was ready for
-// the first time, kStartAttempts deaths of one program or a program that is not ready by its
-// deadline end the start instead. Programs die with the supervisor (PR_SET_PDEATHSIG), have a
+// started again: at once the first time in a minute, then after 100 ms, doubling up to its
+// longest_delay; more than kDeathsBeforeError deaths in a minute are logged as errors. Before
+// everything was ready for the first time, kStartAttempts deaths of one program or a program that is
+// not ready by its deadline end the start instead. Programs die with the supervisor (PR_SET_PDEATHSIG), have a
 // process group of their own, no standard input, and standard error for standard output.
 // At SIGHUP, once everything is ready, `on_reload` is called; what dies meanwhile is started again
 // as ever. One thread, which must be the only one of its process; uses SIGCHLD, SIGHUP, SIGTERM and
@@ -29,6 +29,7 @@ struct ChildSpec {
   std::vector<std::string> arguments;    // without the program's name
   std::vector<std::string> environment;  // NAME=value; all that it gets
   std::function<bool()> ready;           // does not block
+  std::chrono::milliseconds longest_delay{10'000};  // between a death and the next start
 };
 
 using Stage = std::vector<ChildSpec>;

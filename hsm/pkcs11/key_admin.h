@@ -17,6 +17,8 @@ struct TokenLocation {
   std::string pin_file;
   // Remembers a refused PIN; its directory must be writable. Empty: pin_file + ".refused".
   std::string pin_record = {};
+  // A text for C_Initialize, which NSS's module wants; mostly none.
+  std::string init_args = {};
 };
 
 // Errors: kInvalidArgument for a URI with slot or PIN in it, or one that names several tokens;

@@ -61,16 +61,10 @@ constexpr Requirement kRequirements[] = {
      "wants the PIN at each use (CKA_ALWAYS_AUTHENTICATE is true), which a gateway cannot give"},
 };
 
-base::Result<KeyUsage> CheckAttributes(const SessionView& view, CK_OBJECT_HANDLE key,
-                                       const std::string& label) {
-  for (const Requirement& required : kRequirements) {
-    ASSIGN_OR_RETURN(bool value, view.Bool(key, required.attribute));
-    if (value != required.value) {
-      return std::unexpected(
-          Wrong(label, std::string(required.sentence) +
-                           "; generate a new key with paygate-ceremony and certify that"));
-    }
-  }
+constexpr const char* kMakeNew = "; generate a new key with paygate-ceremony and certify that";
+
+base::Result<KeyUsage> CheckUsage(const SessionView& view, CK_OBJECT_HANDLE key,
+                                  const std::string& label) {
   int usages = 0;
   KeyUsage usage = KeyUsage::kSign;
   for (CK_ATTRIBUTE_TYPE attribute :
@@ -81,13 +75,20 @@ base::Result<KeyUsage> CheckAttributes(const SessionView& view, CK_OBJECT_HANDLE
     if (attribute != CKA_SIGN) usage = KeyUsage::kDecrypt;
     if (attribute == CKA_UNWRAP || attribute == CKA_SIGN_RECOVER) usages += 2;
   }
-  if (usages != 1) {
-    return std::unexpected(
-        Wrong(label, "must have exactly one usage, sign, decrypt or derive (CKA_SIGN, CKA_DECRYPT, "
-                     "CKA_DERIVE, CKA_UNWRAP, CKA_SIGN_RECOVER); generate a new key with "
-                     "paygate-ceremony and certify that"));
-  }
-  return usage;
+  if (usages == 1) return usage;
+  return std::unexpected(
+      Wrong(label, "must have exactly one usage, sign, decrypt or derive (CKA_SIGN, CKA_DECRYPT, "
+                   "CKA_DERIVE, CKA_UNWRAP, CKA_SIGN_RECOVER)" + std::string(kMakeNew)));
+}
+
+// Attributes are the token's word. This is whether it keeps it.
+base::Status CheckKept(const SessionView& view, CK_OBJECT_HANDLE key, const std::string& label) {
+  ASSIGN_OR_RETURN(std::vector<std::string> faults, AttributeFaults(view, key));
+  if (!faults.empty()) return std::unexpected(Wrong(label, faults.front() + kMakeNew));
+  const std::string way = WrapsOut(view, key);
+  if (way.empty()) return {};
+  return std::unexpected(Wrong(label, "says that it is not extractable, and the token gave it out "
+                                      "by " + way + ": this token protects nothing, use another"));
 }
 
 // CKA_EC_POINT is a DER OCTET STRING by the standard, the bare point in some tokens.
@@ -177,13 +178,24 @@ base::Status DescribeEc(const SessionView& view, CK_OBJECT_HANDLE public_key, Fo
 
 }  // namespace
 
+base::Result<std::vector<std::string>> AttributeFaults(const SessionView& view,
+                                                       CK_OBJECT_HANDLE key) {
+  std::vector<std::string> faults;
+  for (const Requirement& required : kRequirements) {
+    ASSIGN_OR_RETURN(bool value, view.Bool(key, required.attribute));
+    if (value != required.value) faults.push_back(required.sentence);
+  }
+  return faults;
+}
+
 base::Result<FoundKey> FindAndCheckKey(const SessionView& view, const std::string& label) {
   if (label.empty()) return Fail(ErrorCode::kInvalidArgument, "a key's label is empty");
   FoundKey key{};
   key.info.label = label;
   ASSIGN_OR_RETURN(key.token_object, FindOne(view, CKO_PRIVATE_KEY, label));
   ASSIGN_OR_RETURN(CK_OBJECT_HANDLE public_key, FindOne(view, CKO_PUBLIC_KEY, label));
-  ASSIGN_OR_RETURN(key.info.usage, CheckAttributes(view, key.token_object, label));
+  RETURN_IF_ERROR(CheckKept(view, key.token_object, label));
+  ASSIGN_OR_RETURN(key.info.usage, CheckUsage(view, key.token_object, label));
   ASSIGN_OR_RETURN(CK_ULONG type, view.Ulong(key.token_object, CKA_KEY_TYPE));
   if (type == CKK_RSA) {
     RETURN_IF_ERROR(DescribeRsa(view, public_key, key));

@@ -52,23 +52,6 @@ base::Result<Uri> ParseTokenUri(const std::string& text) {
   return uri;
 }
 
-bool Mentions(const unsigned char* field, size_t size, std::string_view word) {
-  return std::string_view(reinterpret_cast<const char*>(field), size).find(word) !=
-         std::string_view::npos;
-}
-
-// NSS's software token wraps out keys that say they are not extractable (measured), so that its
-// attributes mean nothing.
-base::Status RefuseUnsafeToken(const CK_TOKEN_INFO& info) {
-  if (Mentions(info.manufacturerID, sizeof info.manufacturerID, "Mozilla") ||
-      Mentions(info.model, sizeof info.model, "NSS")) {
-    return Fail(ErrorCode::kInvalidArgument,
-                "the token is NSS's software token, which lets keys out that are marked as not "
-                "extractable: use a hardware token, or SoftHSM for tests");
-  }
-  return {};
-}
-
 // A module is initialised once in a process, however many of its tokens are open (a ceremony has
 // the root's and the gateway's), and finalised with the last of them.
 struct Loaded {
@@ -79,20 +62,34 @@ base::Mutex loaded_mutex;
 // Never freed: a Module may outlive static destruction.
 auto* const loaded_modules = new std::map<std::string, Loaded>;
 
+CK_RV Initialize(CK_FUNCTION_LIST* functions, const std::string& text) {
+  // NSS's module looks behind the standard's last field for one more.
+  struct {
+    CK_C_INITIALIZE_ARGS args{};
+    void* more = nullptr;
+  } init;
+  init.args.flags = CKF_OS_LOCKING_OK;
+  // PKCS#11 does not say const, but means it.
+  if (!text.empty()) init.args.pReserved = const_cast<char*>(text.c_str());
+  const CK_RV rv = functions->C_Initialize(&init.args);
+  return rv == CKR_CRYPTOKI_ALREADY_INITIALIZED ? CKR_OK : rv;
+}
+
 }  // namespace
 
-base::Result<std::unique_ptr<Module>> Module::Load(const std::string& path) {
+base::Result<std::unique_ptr<Module>> Module::Load(const std::string& path,
+                                                     const std::string& init_args) {
   base::MutexLock lock(loaded_mutex);
   Loaded& loaded = (*loaded_modules)[path];
   if (loaded.users == 0) {
-    // p11-kit initialises with CKF_OS_LOCKING_OK. Unmanaged: the module's own functions.
+    // Unmanaged: the module's own functions.
     loaded.functions = p11_kit_module_load(path.c_str(), P11_KIT_MODULE_UNMANAGED);
     if (loaded.functions == nullptr) {
       const char* why = p11_kit_message();
       return Fail(ErrorCode::kTokenUnavailable, "PKCS#11 module '" + path + "' does not load: " +
                                                     (why != nullptr ? why : "unknown reason"));
     }
-    if (CK_RV rv = p11_kit_module_initialize(loaded.functions); rv != CKR_OK) {
+    if (CK_RV rv = Initialize(loaded.functions, init_args); rv != CKR_OK) {
       p11_kit_module_release(loaded.functions);
       return std::unexpected(CkError("C_Initialize of " + path, rv));
     }
@@ -104,7 +101,7 @@ base::Result<std::unique_ptr<Module>> Module::Load(const std::string& path) {
 Module::~Module() {
   base::MutexLock lock(loaded_mutex);
   if (--(*loaded_modules)[path_].users > 0) return;
-  p11_kit_module_finalize(functions_);
+  functions_->C_Finalize(nullptr);
   p11_kit_module_release(functions_);
 }
 
@@ -121,14 +118,12 @@ base::Result<CK_SLOT_ID> FindToken(const Module& module, const std::string& toke
   ASSIGN_OR_RETURN(Uri uri, ParseTokenUri(token_uri));
   ASSIGN_OR_RETURN(std::vector<CK_SLOT_ID> slots, module.SlotsWithTokens());
   std::vector<CK_SLOT_ID> found;
-  CK_TOKEN_INFO found_info{};
   for (CK_SLOT_ID slot : slots) {
     CK_TOKEN_INFO info{};
     if (module.functions()->C_GetTokenInfo(slot, &info) != CKR_OK) continue;
     if ((info.flags & CKF_TOKEN_INITIALIZED) == 0) continue;
     if (!p11_kit_uri_match_token_info(uri.get(), &info)) continue;
     found.push_back(slot);
-    found_info = info;
   }
   if (found.empty()) {
     return Fail(ErrorCode::kTokenUnavailable,
@@ -140,7 +135,6 @@ base::Result<CK_SLOT_ID> FindToken(const Module& module, const std::string& toke
     return Fail(ErrorCode::kInvalidArgument,
                 std::to_string(found.size()) + " tokens fit " + token_uri + ": add serial=");
   }
-  RETURN_IF_ERROR(RefuseUnsafeToken(found_info));
   return found.front();
 }
 

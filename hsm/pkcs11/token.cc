@@ -142,15 +142,13 @@ base::Status TokenState::Reconnect(uint64_t lost_generation, const std::string& 
   std::unique_lock lock(mutex_);
   if (generation_ != lost_generation) return {};  // another thread was here first
   if (clock_.Monotonic() < next_attempt_) {
-    // Just reconnected: what failed may have been that one operation.
-    if (connection_ != nullptr) return {};
     return Fail(ErrorCode::kTokenUnavailable, "the token is away; it is tried twice a second");
   }
   base::LogWarning("token.lost", {{"why", why}});
-  next_attempt_ = clock_.Monotonic() + kReconnectInterval;
   connection_.reset();
   auto connection = Connection::Open(location_, sessions_, read_write_);
   if (!connection) {
+    next_attempt_ = clock_.Monotonic() + kReconnectInterval;
     base::LogError("token.unreachable", {{"why", connection.error().message}});
     return Fail(ErrorCode::kTokenUnavailable, connection.error().message);
   }

@@ -5,7 +5,7 @@
 // each; keys are found by label, checked (private, sensitive, never extractable, made in the token,
 // one usage, one key of the label) and used through session copies where the token allows them.
 // When the token goes away the operation reconnects once and finds the keys again, the same public
-// keys or none; a reconnect is tried no sooner than half a second after the last one. Every
+// keys or none; a failed reconnect is tried again half a second later at the soonest. Every
 // signature is verified before it is given out. A PIN that the token refuses is tried once.
 // Thread-safe; blocking: a module that hangs hangs its caller.
 #pragma once

@@ -42,11 +42,14 @@ base::Result<KeyGrant> KeyGrant::Parse(const std::string& text) {
 }
 
 base::Result<std::unique_ptr<Keyring>> Keyring::Open(pkcs11::Token& token,
-                                                     const std::vector<KeyGrant>& grants) {
+                                                     const std::vector<KeyGrant>& grants,
+                                                     Health& health,
+                                                     std::chrono::milliseconds deadline) {
   if (grants.empty()) return Fail(ErrorCode::kInvalidArgument, "no key is named: give --key");
   if (grants.size() > kMaxKeys) return Fail(ErrorCode::kInvalidArgument, "more than 256 keys");
-  auto keyring = std::make_unique<Keyring>();
+  std::unique_ptr<Keyring> keyring(new Keyring(health));
   for (const KeyGrant& grant : grants) {
+    ModuleDeadline within(deadline);
     ASSIGN_OR_RETURN(KeyInfo info, token.ProvenKey(grant.label));
     if (info.usage != grant.usage) {
       return Fail(ErrorCode::kInvalidArgument,
@@ -74,10 +77,18 @@ base::Result<std::unique_ptr<Keyring>> Keyring::Open(pkcs11::Token& token,
 }
 
 Outcome Keyring::Handle(const Operation& operation) const {
+  RETURN_IF_ERROR(health_.Check());
+  Outcome outcome = Do(operation);
+  if (!outcome && outcome.error().code == ErrorCode::kTokenUnavailable) health_.Suspect();
+  return outcome;
+}
+
+Outcome Keyring::Do(const Operation& operation) const {
   static constexpr Handler kHandlers[] = {
       {RequestKind::kSign, KeyUsage::kSign, &Keyring::Sign},
       {RequestKind::kUnwrap, KeyUsage::kDecrypt, &Keyring::Unwrap},
   };
+  if (operation.kind == RequestKind::kKeys) return EncodeKeys(keys_);
   auto entry = entries_.find(operation.label);
   if (entry == entries_.end()) {
     return Fail(ErrorCode::kNotFound,

@@ -12,6 +12,7 @@
 #include "hsm/key_admin.h"
 #include "hsm/pkcs11/token.h"
 #include "hsm/signer.h"
+#include "hsm/token/health.h"
 #include "hsm/token/wire.h"
 
 namespace paygate::hsm::token {
@@ -27,12 +28,15 @@ struct KeyGrant {
 
 class Keyring {
  public:
-  // Finds, checks and proves every key. The error says what is to be mended.
+  // Finds, checks and proves every key, each within the deadline. The error says what is to be
+  // mended. Borrows `health`, which judges the token from then on.
   static base::Result<std::unique_ptr<Keyring>> Open(pkcs11::Token& token,
-                                                     const std::vector<KeyGrant>& grants);
+                                                     const std::vector<KeyGrant>& grants,
+                                                     Health& health,
+                                                     std::chrono::milliseconds deadline);
 
   const std::vector<KeyInfo>& keys() const { return keys_; }
-  // kSign and kUnwrap; kNotFound for a key that is not granted, kInvalidArgument for a request that
+  // kKeys, kSign and kUnwrap; kTokenUnavailable while the token is away; kNotFound for a key that is not granted, kInvalidArgument for a request that
   // the key is not for or bytes that are not of the kind.
   Outcome Handle(const Operation& operation) const;
 
@@ -43,9 +47,12 @@ class Keyring {
     std::unique_ptr<Decrypter> decrypter;  // usage kDecrypt
   };
   struct Handler;
+  explicit Keyring(Health& health) : health_(health) {}
+  Outcome Do(const Operation& operation) const;
   static Outcome Sign(const Entry& entry, const Operation& operation);
   static Outcome Unwrap(const Entry& entry, const Operation& operation);
 
+  Health& health_;
   std::vector<KeyInfo> keys_;
   std::map<std::string, Entry, std::less<>> entries_;
 };

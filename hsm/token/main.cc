@@ -23,6 +23,7 @@ struct Arguments {
   pkcs11::TokenLocation location;
   ServerOptions server;
   std::vector<std::string> keys;
+  std::chrono::milliseconds deadline{2000};
   std::string log_level = "info";
   bool check = false;
 };
@@ -54,6 +55,12 @@ void Describe(CLI::App& app, Arguments& arguments) {
                  "sessions with the token, and as many threads (SoftHSM: one, whatever is said "
                  "here; it fails in parallel, so run more processes)")
       ->check(CLI::Range(1, 256));
+  app.add_option_function<int64_t>(
+         "--deadline-ms",
+         [&arguments](int64_t ms) { arguments.deadline = std::chrono::milliseconds(ms); },
+         "for the module at start, to log in and to prove each key, and whenever the keys are "
+         "proved again; a module that takes longer hangs, and the process ends. Default: 2000")
+      ->check(CLI::Range(50, 60'000));
   app.add_option("--allow-uid", arguments.server.allowed_uids,
                  "further user that may connect, by number; this process' own always may");
   app.add_flag("--check", arguments.check,
@@ -62,7 +69,8 @@ void Describe(CLI::App& app, Arguments& arguments) {
   app.add_option("--log-level", arguments.log_level, "debug, info, warning, error or alarm");
   app.footer(
       "At start every key is checked (private, sensitive, never extractable, generated in the\n"
-      "token, one usage, one key of its label) and proved by use. Exit codes: 0 asked to stop\n"
+      "token, one usage, one key of its label) and proved by use; then again every ten seconds.\n"
+      "While one fails, all is refused without asking the token. Exit codes: 0 asked to stop\n"
       "or, with --check, every key is good,\n"
       "2 wrong arguments, 3 configuration or a key to be mended, 4 token not reachable,\n"
       "5 the module hung.");
@@ -100,6 +108,11 @@ class SignalThread {
   std::thread thread_;
 };
 
+base::Result<std::unique_ptr<pkcs11::Token>> OpenToken(const Arguments& arguments) {
+  ModuleDeadline within(arguments.deadline);
+  return pkcs11::Token::Open(arguments.location, arguments.server.workers);
+}
+
 int Serve(Arguments& arguments) {
   sigset_t signals = SignalThread::StopSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
@@ -114,14 +127,18 @@ int Serve(Arguments& arguments) {
     if (!grant) return Complain(grant.error());
     grants.push_back(std::move(*grant));
   }
-  auto token = pkcs11::Token::Open(arguments.location, arguments.server.workers);
+  auto token = OpenToken(arguments);
   if (!token) return Complain(token.error());
   arguments.server.workers = (*token)->sessions();  // more would only wait for each other
-  auto keyring = Keyring::Open(**token, grants);
+  Health health(**token, arguments.deadline);
+  auto keyring = Keyring::Open(**token, grants, health, arguments.deadline);
   if (!keyring) return Complain(keyring.error());
   if (arguments.check) return 0;
   auto server = Server::Open(**keyring, arguments.server);
   if (!server) return Complain(server.error());
+  std::vector<std::string> labels;
+  for (const KeyGrant& grant : grants) labels.push_back(grant.label);
+  health.Watch(std::move(labels), [](bool) {});
   SignalThread signal_thread(**server);
   base::LogInfo("serving", {{"socket", arguments.server.socket},
                             {"keys", grants.size()},

@@ -25,8 +25,6 @@
 
 namespace paygate::hsm::token {
 
-constexpr int kExitHung = 5;
-
 struct ServerOptions {
   std::string socket;
   size_t workers = 2;

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/secret_bytes.h"
 #include "tools/ceremony/ceremony.h"
+#include "tools/ceremony/probe.h"
 
 namespace {
 
@@ -51,7 +52,7 @@ int main(int argc, char** argv) {
       "\n"
       "  paygate-ceremony run ceremony.toml\n\n"
       "Exit status: 0 done, 1 failed (nothing made is undone; start again with empty tokens and a\n"
-      "new directory), 2 wrong arguments, 3 the file is wrong.",
+      "new directory), 2 wrong arguments, 3 the file is wrong, 4 the probed token is unfit.",
       "paygate-ceremony"};
   app.require_subcommand(1);
   std::string file, directory, module = "/usr/lib/softhsm/libsofthsm2.so";
@@ -64,12 +65,14 @@ int main(int argc, char** argv) {
   scratch->add_option("--dir", directory, "a directory of your own; is made if missing")
       ->required();
   scratch->add_option("--module", module, "SoftHSM's PKCS#11 module");
+  ProbeCommand probe(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? 0 : 2;
   }
   if (*run) return Run(file, json);
+  if (probe.chosen()) return probe.Run();
   if (auto made = MakeScratchTokens(directory, module); !made) return Complain(made.error());
   std::cout << "export SOFTHSM2_CONF=" << directory << "/softhsm2.conf\n";
   return 0;

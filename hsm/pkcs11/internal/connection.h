@@ -28,7 +28,8 @@ struct FoundKey {
 // A loaded and initialised module; the last one of its path finalises and releases it.
 class Module {
  public:
-  static base::Result<std::unique_ptr<Module>> Load(const std::string& path);
+  static base::Result<std::unique_ptr<Module>> Load(const std::string& path,
+                                                    const std::string& init_args = {});
   ~Module();
   CK_FUNCTION_LIST* functions() const { return functions_; }
   base::Result<std::vector<CK_SLOT_ID>> SlotsWithTokens() const;
@@ -42,8 +43,11 @@ class Module {
 
 class Connection {
  public:
+  // kSafe: one session where the token is known to fail in parallel.
+  enum class Pool { kSafe, kAsAsked };
   static base::Result<std::unique_ptr<Connection>> Open(const TokenLocation& location,
-                                                        size_t sessions, bool read_write);
+                                                        size_t sessions, bool read_write,
+                                                        Pool pool = Pool::kSafe);
   ~Connection();
 
   // A session of the pool, for one operation. Blocks until one is free.
@@ -94,6 +98,12 @@ class Connection {
 // kPermissionDenied says what to do.
 base::Status LogIn(const Module& module, CK_SLOT_ID slot, CK_SESSION_HANDLE session,
                    const TokenLocation& location);
+
+// The mechanism by which C_WrapKey gives the key out, or "" (wrap_out.cc).
+std::string WrapsOut(const SessionView& view, CK_OBJECT_HANDLE key);
+// What is wrong with the key's attributes, a sentence for each (keys.cc).
+base::Result<std::vector<std::string>> AttributeFaults(const SessionView& view,
+                                                       CK_OBJECT_HANDLE key);
 
 // The key of this label as the token has it (keys.cc). kNotFound; kInvalidArgument with what is to
 // be mended.

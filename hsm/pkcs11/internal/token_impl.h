@@ -21,7 +21,7 @@ class TokenState {
   size_t sessions() const { return connection_sessions_; }
 
   // Runs `operation` while the connection stays. When it says kTokenUnavailable, reconnects and
-  // runs it once more.
+  // runs it once more. A reconnect that failed is tried no sooner than half a second later.
   base::Status Run(const std::function<base::Status(Connection&)>& operation);
 
   // The key under its label, the same public key as before a reconnect; then the operation.

@@ -1,0 +1,76 @@
+#!/bin/bash
+# The probe, a ceremony and a token process on opencryptoki's soft token (RSA only), with a pkcsslotd,
+# shared memory and token directory of its own, which are gone afterwards.
+# Usage: opencryptoki_test.sh BIN_DIR
+set -euo pipefail
+module=/usr/lib/x86_64-linux-gnu/opencryptoki/libopencryptoki.so.0
+if [[ ${2:-} != inside ]]; then
+  command -v pkcsslotd pkcs11-tool > /dev/null && [[ -r $module ]] ||
+    { echo "opencryptoki is not installed: tools/install-deps"; exit 77; }
+  [[ $(id -u) -eq 0 ]] && unshare --mount --ipc --pid --fork true 2> /dev/null ||
+    { echo "namespaces of one's own are not allowed here"; exit 77; }
+  exec unshare --mount --ipc --pid --fork --kill-child --mount-proc "$0" "$1" inside
+fi
+
+bin=$1
+mount -t tmpfs -o mode=0755 tmpfs /run
+mkdir -p /run/lock
+mount -t tmpfs -o mode=0770 tmpfs /run/lock
+kept=$(mktemp -d /run/opencryptoki.XXXX)
+cp -a /var/lib/opencryptoki/. "$kept"
+mount -t tmpfs -o mode=0770 tmpfs /var/lib/opencryptoki
+cp -a "$kept/." /var/lib/opencryptoki
+rm -rf /var/lib/opencryptoki/swtok/* # an operator's token is not what is tested
+mkdir -p /var/lib/opencryptoki/swtok/TOK_OBJ /run/lock/opencryptoki/{swtok,tpm,ccatok,icsf,ep11tok,lite,icatok}
+chgrp -R pkcs11 /var/lib/opencryptoki /run/lock/opencryptoki
+
+pkcsslotd
+work=$(mktemp -d /run/work.XXXX)
+tool() { pkcs11-tool --module "$module" "$@" > /dev/null; }
+tool --slot 3 --init-token --label paygate-ock --so-pin 87654321
+tool --slot 3 --init-pin --so-pin 87654321 --pin 12345678
+install -m 600 /dev/null "$work/pin"
+echo 12345678 > "$work/pin"
+uri=pkcs11:token=paygate-ock
+
+fail() { echo "opencryptoki_test: $*"; exit 1; }
+"$bin/paygate-ceremony" probe $uri --module "$module" --pin-file "$work/pin" --json \
+  > "$work/probe.json" || fail "the probe found it unfit: $(cat "$work/probe.json")"
+for works in "RSA-2048 signs" "RSA-2048 unwraps"; do
+  jq -e --arg what "$works" '.findings[] | select(.what == $what).seen | startswith("yes")' \
+    "$work/probe.json" > /dev/null || fail "$works: $(cat "$work/probe.json")"
+done
+
+# The keys of a gateway, made by a ceremony, served by a token process.
+cat > "$work/ceremony.toml" <<EOF
+output_directory = "$work/pki"
+[token]
+module = "$module"
+[token.root]
+uri = "$uri"
+pin_file = "$work/pin"
+[token.gateway]
+uri = "$uri"
+pin_file = "$work/pin"
+[keys]
+root = "RSA-2048"
+issuing_ca = "RSA-2048"
+gateway_signature = "RSA-2048"
+gateway_encryption = "RSA-2048"
+storage_wrapping = "RSA-2048"
+[tls]
+ip_addresses = ["127.0.0.1"]
+EOF
+"$bin/paygate-ceremony" run "$work/ceremony.toml" > "$work/log" 2>&1 || fail "$(cat "$work/log")"
+"$bin/paygate-token" --module "$module" --token-uri $uri --pin-file "$work/pin" \
+  --socket "$work/socket" --key gateway-signature:jws --key gateway-encryption:decrypt \
+  --key issuing-ca:certificate,crl > "$work/log" 2>&1 &
+for ((i = 0; i < 200; i++)); do
+  [[ -S $work/socket ]] && break
+  sleep 0.1 # nothing else says that it serves
+done
+[[ -S $work/socket ]] || fail "the token process does not serve: $(cat "$work/log")"
+[[ $(grep -c key.proved "$work/log") -eq 3 ]] || fail "keys: $(cat "$work/log")"
+kill -TERM $!
+wait $! || fail "the token process ended with $?: $(cat "$work/log")"
+echo "opencryptoki's soft token served a gateway's keys"
