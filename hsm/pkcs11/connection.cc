@@ -42,7 +42,6 @@ base::Result<std::unique_ptr<Connection>> Connection::Open(const TokenLocation& 
     sessions = 1;
   }
   RETURN_IF_ERROR(connection->FillPool(slot, sessions, read_write));
-  connection->sessions_ = connection->free_.size();
   return connection;
 }
 
@@ -62,6 +61,7 @@ base::Status Connection::FillPool(CK_SLOT_ID slot, size_t sessions, bool read_wr
     }
     RETURN_IF_CK("C_OpenSession", rv);
     free_.push_back(session);
+    sessions_ = free_.size();
   }
   return {};
 }

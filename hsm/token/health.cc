@@ -38,7 +38,9 @@ ModuleDeadline::~ModuleDeadline() { SetTimer(std::chrono::milliseconds(0)); }
 Health::Health(pkcs11::Token& token, std::chrono::milliseconds deadline)
     : token_(token), deadline_(deadline) {}
 
-Health::~Health() {
+Health::~Health() { Stop(); }
+
+void Health::Stop() {
   {
     base::MutexLock lock(mutex_);
     stopping_ = true;

@@ -47,6 +47,8 @@ class Health {
   // From now on these keys are watched. `changed` is called by the watching thread. Once.
   void Watch(std::vector<std::string> labels, std::function<void(bool serving)> changed);
 
+  void Stop();  // watching; `changed` is not called any more
+
   bool serving() const { return serving_; }
   base::Status Check() const;  // kTokenUnavailable while it does not serve
   void Suspect() EXCLUDES(mutex_);

@@ -22,7 +22,7 @@ using base::Fail;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kFirstBackoff{20};
-constexpr milliseconds kLongestBackoff{1000};
+constexpr milliseconds kLongestBackoff{250};
 constexpr uint64_t kOwnId = 0;
 
 base::Result<Reply> ReceiveReply(base::Channel& channel) {

@@ -138,12 +138,15 @@ int Serve(Arguments& arguments) {
   if (!server) return Complain(server.error());
   std::vector<std::string> labels;
   for (const KeyGrant& grant : grants) labels.push_back(grant.label);
-  health.Watch(std::move(labels), [](bool) {});
+  health.Watch(std::move(labels), [&server](bool serving) {
+    if (!serving) (*server)->HangUp();
+  });
   SignalThread signal_thread(**server);
   base::LogInfo("serving", {{"socket", arguments.server.socket},
                             {"keys", grants.size()},
                             {"sessions", arguments.server.workers}});
   (*server)->Run();
+  health.Stop();  // before the server that it would tell
   base::LogInfo("stopped");
   return 0;
 }

@@ -107,6 +107,11 @@ void Server::Run() {
 
 void Server::Stop() { listener_->Close(); }
 
+void Server::HangUp() {
+  base::MutexLock lock(mutex_);
+  for (auto& [key, channel] : connections_) channel->Close();
+}
+
 bool Server::Admit(base::Channel& channel) const {
   auto peer = channel.Peer();
   const auto& allowed = options_.allowed_uids;
@@ -175,9 +180,7 @@ bool Server::Answer(base::Channel& channel, const std::string& frame) {
   }
   Reply reply{request->id, resident_bytes_, {}};
   for (const Operation& operation : request->operations) {
-    if (operation.kind == RequestKind::kKeys) {
-      reply.outcomes.emplace_back(EncodeKeys(keyring_.keys()));
-    } else if (operation.kind == RequestKind::kRetire) {
+    if (operation.kind == RequestKind::kRetire) {
       base::LogInfo("retire.requested", {{"resident_bytes", reply.resident_bytes}});
       reply.outcomes.emplace_back(std::string());
       Stop();

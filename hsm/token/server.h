@@ -41,6 +41,8 @@ class Server {
   void Run() EXCLUDES(mutex_);
   // From any thread.
   void Stop();
+  // Ends every connection, because the token is away: who comes again is told so. From any thread.
+  void HangUp() EXCLUDES(mutex_);
 
  private:
   static constexpr size_t kMaxConnections = 512;

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "tests/doubles/places.h"
 #include "tests/doubles/scratch_token.h"
 
 namespace paygate::tools {
@@ -16,7 +17,7 @@ using doubles::Ran;
 using doubles::RunProgram;
 using nlohmann::json;
 
-constexpr const char* kCeremony = PAYGATE_BIN_DIR "/paygate-ceremony";
+const std::string kCeremony = doubles::Program("paygate-ceremony");
 constexpr const char* kNss = "/usr/lib/x86_64-linux-gnu/libsoftokn3.so";
 
 // What was seen, by what was asked; a finding that speaks against the token begins with "UNFIT ".
