@@ -1,6 +1,7 @@
 // Who waits: requests that will be answered when something happens (a payment is settled, a message
 // arrives) or when their time is over. No thread waits with them. A request is resumed exactly
-// once, on a worker or by WakeAllHere's caller, unless its connection is gone first. Bounded; thread-safe.
+// once, on a worker or by WakeAllHere's caller, unless its connection is gone first. Bounded;
+// thread-safe.
 #pragma once
 
 #include <cstdint>

@@ -312,7 +312,9 @@ void SupervisorImpl::OnDeath(Child& child, int status) {
   std::erase_if(child.deaths, [&](MonotonicTime death) { return death + kWindow < now; });
   const int deaths = static_cast<int>(child.deaths.size());
   milliseconds delay{0};
-  if (deaths > 1) delay = std::min(kFirstDelay * (1 << std::min(deaths - 2, 10)), child.spec.longest_delay);
+  if (deaths > 1) {
+    delay = std::min(kFirstDelay * (1 << std::min(deaths - 2, 10)), child.spec.longest_delay);
+  }
   child.start_at = now + delay;
   base::Log(deaths > kDeathsBeforeError ? base::LogLevel::kError : base::LogLevel::kWarning,
             "child.died",

@@ -3,12 +3,12 @@
 // A stage is started when every program of the stages before it is ready. A program that dies is
 // started again: at once the first time in a minute, then after 100 ms, doubling up to its
 // longest_delay; more than kDeathsBeforeError deaths in a minute are logged as errors. Before
-// everything was ready for the first time, kStartAttempts deaths of one program or a program that is
-// not ready by its deadline end the start instead. Programs die with the supervisor (PR_SET_PDEATHSIG), have a
-// process group of their own, no standard input, and standard error for standard output.
-// At SIGHUP, once everything is ready, `on_reload` is called; what dies meanwhile is started again
-// as ever. One thread, which must be the only one of its process; uses SIGCHLD, SIGHUP, SIGTERM and
-// SIGINT.
+// everything was ready for the first time, kStartAttempts deaths of one program or a program that
+// is not ready by its deadline end the start instead. Programs die with the supervisor
+// (PR_SET_PDEATHSIG), have a process group of their own, no standard input, and standard error for
+// standard output. At SIGHUP, once everything is ready, `on_reload` is called; what dies meanwhile
+// is started again as ever. One thread, which must be the only one of its process; uses SIGCHLD,
+// SIGHUP, SIGTERM and SIGINT.
 #pragma once
 
 #include <chrono>

@@ -31,7 +31,8 @@ bool WorksInParallel(CK_FUNCTION_LIST* functions, CK_SLOT_ID slot) {
 base::Result<std::unique_ptr<Connection>> Connection::Open(const TokenLocation& location,
                                                            size_t sessions, bool read_write,
                                                            Pool pool) {
-  ASSIGN_OR_RETURN(std::unique_ptr<Module> module, Module::Load(location.module_path, location.init_args));
+  ASSIGN_OR_RETURN(std::unique_ptr<Module> module,
+                   Module::Load(location.module_path, location.init_args));
   ASSIGN_OR_RETURN(CK_SLOT_ID slot, FindToken(*module, location.token_uri));
   CK_SESSION_HANDLE anchor = CK_INVALID_HANDLE;
   RETURN_IF_CK("C_OpenSession", OpenSession(module->functions(), slot, read_write, anchor));

@@ -28,7 +28,8 @@ class Token {
   static base::Result<std::unique_ptr<Token>> Open(const TokenLocation& location, size_t sessions);
   virtual ~Token() = default;
 
-  // How many operations the token works at in parallel: as asked, or one where it fails in parallel.
+  // How many operations the token works at in parallel: as asked, fewer where it has not so many
+  // sessions, or one where it fails in parallel.
   virtual size_t sessions() const = 0;
   // Finds, checks and proves the key. kNotFound, or kInvalidArgument with what is to be mended.
   virtual base::Result<KeyInfo> ProvenKey(const std::string& label) = 0;

@@ -36,8 +36,9 @@ class Keyring {
                                                      std::chrono::milliseconds deadline);
 
   const std::vector<KeyInfo>& keys() const { return keys_; }
-  // kKeys, kSign and kUnwrap; kTokenUnavailable while the token is away; kNotFound for a key that is not granted, kInvalidArgument for a request that
-  // the key is not for or bytes that are not of the kind.
+  // kKeys, kSign and kUnwrap. kTokenUnavailable while the token is away; kNotFound for a key that
+  // is not granted, kInvalidArgument for a request that the key is not for or bytes that are not of
+  // the kind.
   Outcome Handle(const Operation& operation) const;
 
  private:

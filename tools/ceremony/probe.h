@@ -1,4 +1,4 @@
-// `paygate-ceremony probe URI`: what a token is seen to do, for whoever is about to buy or trust one.
+// `paygate-ceremony probe URI`: what a token is seen to do, for whoever is about to trust one.
 #pragma once
 
 #include <CLI/CLI.hpp>
