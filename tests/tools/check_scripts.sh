@@ -18,7 +18,7 @@ expect() {
   grep -qF -- "$text" <<<"$out" || { echo "$*: does not say '$text': $out"; failed=1; }
 }
 
-for script in demo check scratch-gateway install-deps; do
+for script in demo check scratch-gateway scratch-network install-deps; do
   expect 0 "Usage: tools/$script" "tools/$script" --help
   expect 2 "Usage: tools/$script" "tools/$script" --no-such-option
 done
