@@ -213,6 +213,7 @@ void ReadEngine(Section s, Config::Engine& engine) {
 
 void ReadCertificates(Section s, Config::Certificates& certificates) {
   s.Required("root", certificates.root, CheckPath);
+  s.Optional("root_crl", certificates.root_crl, CheckPath);
   s.RequiredPreferred("issuing_ca", certificates.issuing_ca, CheckPath);
   s.RequiredPreferred("gateway_signature", certificates.gateway_signature, CheckPath);
   s.RequiredPreferred("gateway_encryption", certificates.gateway_encryption, CheckPath);
@@ -300,7 +301,7 @@ std::vector<KeySpec> Config::Token::Keys() const {
   std::vector<KeySpec> keys;
   for (const std::string& label : signature_key) keys.push_back({label, "jws"});
   for (const std::string& label : encryption_key) keys.push_back({label, "decrypt"});
-  for (const std::string& label : issuing_ca_key) keys.push_back({label, "certificate,crl"});
+  for (const std::string& label : issuing_ca_key) keys.push_back({label, "certificate,crl,ocsp"});
   keys.push_back({storage_key, "decrypt"});
   return keys;
 }
@@ -340,8 +341,8 @@ base::Status CheckReloadable(const Config& running, Config wanted) {
   wanted.token.issuing_ca_key = running.token.issuing_ca_key;
   if (wanted == running) return {};
   return Fail(ErrorCode::kInvalidArgument,
-              "a reload changes certificates.issuing_ca, gateway_signature, gateway_encryption and "
-              "token.issuing_ca_key, signature_key, encryption_key alone; something else in the "
+              "a reload changes certificates.issuing_ca, gateway_signature, gateway_encryption, root_crl "
+              "and token.issuing_ca_key, signature_key, encryption_key alone; something else in the "
               "file was changed too: put it back, or restart the gateway");
 }
 
@@ -352,6 +353,7 @@ base::Status CheckFiles(const Config& config) {
     CheckSecret(config.front.tls_key, "front.tls_key", problems);
   }
   CheckReadable(config.certificates.root, "certificates.root", problems);
+  CheckReadable(config.certificates.root_crl, "certificates.root_crl", problems);
   const auto all_readable = [&](const std::vector<std::string>& paths, const char* key) {
     for (const std::string& path : paths) CheckReadable(path, key, problems);
   };

@@ -15,7 +15,7 @@ namespace paygate::gateway {
 
 struct KeySpec {
   std::string label;    // CKA_LABEL in the token
-  std::string purpose;  // as paygate-token --key takes it: "jws", "certificate,crl", "decrypt"
+  std::string purpose;  // as paygate-token --key takes it: "jws", "certificate,crl,ocsp", "decrypt"
   bool operator==(const KeySpec&) const = default;
 };
 
@@ -65,7 +65,7 @@ struct Config {
   // PEM files made by the ceremony. During and after a rotation several of a kind: the preferred
   // one first, then those that what was signed or encrypted before still names.
   struct Certificates {
-    std::string root;
+    std::string root, root_crl;  // root_crl: may be empty
     std::vector<std::string> issuing_ca, gateway_signature, gateway_encryption;
     bool operator==(const Certificates&) const = default;
   } certificates;

@@ -14,7 +14,8 @@
 
 namespace paygate::hsm {
 
-constexpr size_t kMaxStatementBytes = 1u << 20;  // a certificate revocation list is the longest
+// A certificate revocation list is the longest. With its request it fits a frame (base/ipc.h).
+constexpr size_t kMaxStatementBytes = 7u << 19;  // 3.5 MiB
 
 // kInvalidArgument when the bytes are not of that kind.
 base::Status CheckStatement(const Statement& statement);

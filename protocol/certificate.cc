@@ -145,6 +145,11 @@ base::Status Fill(X509* x509, Parsed& out) {
   const ASN1_INTEGER* serial = X509_get0_serialNumber(x509);
   if (ASN1_STRING_type(serial) != V_ASN1_INTEGER) return Invalid("the serial is not positive");
   out.serial_hex = base::HexEncode(View(ASN1_STRING_get0_data(serial), ASN1_STRING_length(serial)));
+  const auto octets = [](const ASN1_OCTET_STRING* id) {
+    return id ? std::string(View(ASN1_STRING_get0_data(id), ASN1_STRING_length(id))) : "";
+  };
+  out.subject_key_id = octets(X509_get0_subject_key_id(x509));
+  out.authority_key_id = octets(X509_get0_authority_key_id(x509));
   auto key = PublicKey::FromSpki(ToDer(i2d_X509_PUBKEY, X509_get_X509_PUBKEY(x509)));
   if (!key) return Invalid("its key: " + key.error().message);
   out.key = std::move(*key);
@@ -192,6 +197,8 @@ const std::string& Certificate::fingerprint() const { return parsed_->fingerprin
 const std::string& Certificate::subject_id() const { return parsed_->subject_id; }
 const std::string& Certificate::serial_hex() const { return parsed_->serial_hex; }
 const PublicKey& Certificate::key() const { return *parsed_->key; }
+const std::string& Certificate::subject_key_id() const { return parsed_->subject_key_id; }
+const std::string& Certificate::authority_key_id() const { return parsed_->authority_key_id; }
 base::UnixTime Certificate::not_before() const { return parsed_->not_before; }
 base::UnixTime Certificate::not_after() const { return parsed_->not_after; }
 std::optional<Role> Certificate::role() const { return parsed_->role; }

@@ -40,6 +40,9 @@ class Certificate {
   const std::string& subject_id() const;   // CN
   const std::string& serial_hex() const;
   const PublicKey& key() const;
+  // Raw octets of the identifiers of its own and of its issuer's key; empty where it names none.
+  const std::string& subject_key_id() const;
+  const std::string& authority_key_id() const;
   base::UnixTime not_before() const;
   base::UnixTime not_after() const;
   std::optional<Role> role() const;  // from the EKU; nullopt for CAs and for none or several

@@ -24,7 +24,6 @@ using base::Result;
 using std::string_view_literals::operator""sv;
 
 constexpr size_t kMinSerialBytes = 8, kMaxSerialBytes = 20, kSerialBytes = 16;
-constexpr size_t kKeyIdentifierBytes = 20;
 constexpr size_t kMaxNameBytes = 64;  // ub-common-name
 constexpr size_t kMaxUrlBytes = 512;
 constexpr auto kTrue = "\x01\x01\xff"sv;
@@ -79,22 +78,6 @@ std::string DrawSerial() {
   return serial;
 }
 
-std::string Extension(std::string_view oid, bool critical, std::string_view value) {
-  return der::Sequence(
-      {der::Oid(oid), critical ? kTrue : ""sv, der::Tlv(der::kOctetString, value)});
-}
-
-// RFC 7093 section 2, method 4, to 160 bits.
-std::string KeyIdentifier(const PublicKey& key) {
-  return base::Sha256(key.ToSpki()).substr(0, kKeyIdentifierBytes);
-}
-
-std::string AuthorityKeyIdentifier(const Certificate& issuer) {
-  const ASN1_OCTET_STRING* id = X509_get0_subject_key_id(issuer.parsed().x509.get());
-  return id ? std::string(View(ASN1_STRING_get0_data(id), ASN1_STRING_length(id)))
-            : KeyIdentifier(issuer.key());
-}
-
 std::string KeyUsage(uint32_t bits) {
   // A named bit list drops its trailing zeros; all bits that we use are in the first octet.
   const auto octet = static_cast<uint8_t>(bits);
@@ -139,7 +122,7 @@ Result<std::string> Extensions(const CertificateTemplate& what, const Certificat
       Extension("2.5.29.14", false, der::Tlv(der::kOctetString, KeyIdentifier(what.subject_key)));
   if (issuer) {
     all += Extension("2.5.29.35", false,
-                     der::Sequence({der::Tlv(der::Context(0), AuthorityKeyIdentifier(*issuer))}));
+                     der::Sequence({der::Tlv(der::Context(0), KeyIdentifierOf(*issuer))}));
   }
   if (!IsCa(what.role)) {
     all += Extension("2.5.29.37", what.role != Role::kTlsServer,
@@ -163,20 +146,6 @@ Result<std::string> Extensions(const CertificateTemplate& what, const Certificat
     all += Extension("2.5.29.17", false, names);
   }
   return der::Tlv(der::ContextConstructed(3), der::Tlv(der::kSequence, all));
-}
-
-// An ECDSA signature leaves a signer as r || s; X.509 carries ECDSA-Sig-Value.
-Result<std::string> X509Signature(hsm::SignatureAlgorithm algorithm, std::string signature) {
-  if (algorithm != hsm::SignatureAlgorithm::kES256) return signature;
-  if (signature.size() != 64) return Fail(ErrorCode::kInternal, "an ES256 signature has 64 octets");
-  std::string values;
-  for (size_t at : {size_t{0}, size_t{32}}) {
-    std::string_view number = std::string_view(signature).substr(at, 32);
-    while (number.size() > 1 && number[0] == '\0') number.remove_prefix(1);
-    // A set top bit would make it negative.
-    values += der::Tlv(der::kInteger, std::string(number[0] < 0 ? 1 : 0, '\0').append(number));
-  }
-  return der::Tlv(der::kSequence, values);
 }
 
 }  // namespace
@@ -204,15 +173,10 @@ Result<Certificate> BuildCertificate(const CertificateTemplate& what, const Cert
                                      hsm::Signer& issuer_key) {
   const hsm::SignatureAlgorithm algorithm = issuer_key.algorithm();
   ASSIGN_OR_RETURN(const std::string tbs, BuildTbs(what, issuer, algorithm));
-  ASSIGN_OR_RETURN(std::string raw, issuer_key.Sign({hsm::StatementKind::kCertificate, tbs}));
-  // A signer of another key would make a certificate that nobody accepts: find it here, not there.
   const PublicKey& signing_key = issuer ? issuer->key() : what.subject_key;
-  if (!signing_key.Verify(tbs, raw)) {
-    return Wrong("the signing key is not the issuer's: name the key that the issuer certifies");
-  }
-  ASSIGN_OR_RETURN(const std::string signature, X509Signature(algorithm, std::move(raw)));
-  return Certificate::Parse(
-      der::Sequence({tbs, AlgorithmIdentifier(algorithm), der::BitString(signature)}));
+  ASSIGN_OR_RETURN(const std::string der,
+                   SignDer(tbs, hsm::StatementKind::kCertificate, signing_key, issuer_key));
+  return Certificate::Parse(der);
 }
 
 }  // namespace paygate::protocol

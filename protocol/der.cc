@@ -35,18 +35,38 @@ std::string Oid(std::string_view dotted) {
   return object ? ToDer(i2d_ASN1_OBJECT, object.get()) : std::string();
 }
 
-std::string Time(base::UnixTime t) {
+std::string Unsigned(uint64_t n) {
+  std::string bytes;
+  do {
+    bytes.insert(0, 1, static_cast<char>(n));
+    n >>= 8;
+  } while (n > 0);
+  if (bytes[0] < 0) bytes.insert(0, 1, '\0');  // a set top bit would make it negative
+  return Tlv(kInteger, bytes);
+}
+
+namespace {
+
+std::string Digits(base::UnixTime t) {
   const auto day = std::chrono::floor<std::chrono::days>(t);
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss clock(t - day);
-  const int year = static_cast<int>(date.year());
-  const bool utc = year < 2050;
-  char text[32];
-  std::snprintf(text, sizeof text, "%04d%02u%02u%02d%02d%02dZ", year,
+  char text[64];
+  std::snprintf(text, sizeof text, "%04d%02u%02u%02d%02d%02dZ", static_cast<int>(date.year()),
                 static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
                 static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
                 static_cast<int>(clock.seconds().count()));
-  return utc ? Tlv(kUtcTime, text + 2) : Tlv(kGeneralizedTime, text);
+  return text;
+}
+
+}  // namespace
+
+std::string GeneralizedTime(base::UnixTime t) { return Tlv(kGeneralizedTime, Digits(t)); }
+
+std::string Time(base::UnixTime t) {
+  const std::string digits = Digits(t);
+  const bool utc = digits < "2050";
+  return utc ? Tlv(kUtcTime, std::string_view(digits).substr(2)) : Tlv(kGeneralizedTime, digits);
 }
 
 }  // namespace paygate::protocol::der

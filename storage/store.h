@@ -199,6 +199,29 @@ class BankNotices {
                                    base::UnixTime at) = 0;
 };
 
+// The same certificates by what CRL and OCSP name them with: the identifier of the issuing CA's key
+// and the serial, both raw.
+struct RevokedCertificate {
+  std::string serial;
+  RevocationReason reason = RevocationReason::kNone;
+  base::UnixTime revoked_at{}, not_after{};
+};
+class CertificateStatuses {
+ public:
+  virtual ~CertificateStatuses() = default;
+  virtual base::Result<std::optional<RegisteredCertificates>> FindBySerial(
+      std::string_view issuer_key_id, std::string_view serial) const = 0;
+  // Revoked at `since` or later, oldest first. Includes every revocation that was durable when the
+  // call began.
+  virtual base::Status ForEachRevoked(
+      std::string_view issuer_key_id, base::UnixTime since,
+      const std::function<void(const RevokedCertificate&)>& visit) const = 0;
+  // Another number than before whenever something became revoked in between; not durable.
+  virtual uint64_t Revocations() const = 0;
+  // Greater than every one before, across crashes: for one list of that CA.
+  virtual base::Result<uint64_t> NextCrlNumber(std::string_view issuer_key_id) = 0;
+};
+
 // ---- Mailboxes ----
 
 struct MailboxMessage {
@@ -236,6 +259,7 @@ class Store {
   virtual Registrations& registrations() = 0;
   virtual CertificateRegister& certificates() = 0;
   virtual BankNotices& bank_notices() = 0;
+  virtual CertificateStatuses& statuses() = 0;
   virtual Mailbox& mailbox() = 0;
   virtual bool Healthy() const = 0;  // false after a failed write: restart
 };

@@ -20,11 +20,20 @@ constexpr std::string_view kCertificates = "/v1/certificates/";
 constexpr std::string_view kPostPaths[] = {
     "/v1/registrations",       "/v1/renewals",             "/v1/revocations",
     "/v1/seller-blocks",       "/v1/seller-blocks/cancel", "/v1/seller-blocks/challenge",
-    "/v1/payments",            "/v1/payments/challenge",   "/v1/mailbox"};
+    "/v1/payments",            "/v1/payments/challenge",   "/v1/mailbox",
+    "/v1/ocsp"};
+constexpr std::string_view kCrls = "/v1/crl";
+constexpr std::string_view kOcsp = "/v1/ocsp/";
+
+// /v1/crl, or below it.
+bool IsCrl(std::string_view path) {
+  return path == kCrls || (path.starts_with(kCrls) && path[kCrls.size()] == '/');
+}
 
 // Answers for what is no message at all; nullopt: go on.
 std::optional<base::Error> CheckRoute(const Request& request) {
-  const bool read = request.path == kGatewayDocument || request.path.starts_with(kCertificates);
+  const bool read = request.path == kGatewayDocument || request.path.starts_with(kCertificates) ||
+                    IsCrl(request.path) || request.path.starts_with(kOcsp);
   const bool post = std::ranges::find(kPostPaths, request.path) != std::end(kPostPaths);
   if (!read && !post) return base::Error{ErrorCode::kNotFound, "no such path"};
   if (request.method == (read ? Method::kGet : Method::kPost)) return std::nullopt;
@@ -81,7 +90,9 @@ Engine::Engine(const Config& config, const base::Clock& clock, const KeysInForce
                 .limits = limits_}),
       mailbox_(clock, envelope_, messages_, store.mailbox(), parking_, limits_),
       revocation_(clock, envelope_, messages_, store.certificates(), limits_),
-      documents_(clock, envelope_, limits_) {}
+      documents_(clock, envelope_, limits_),
+      crls_(clock, envelope_, store.statuses(), workers_, config.engine.public_url),
+      ocsp_(clock, envelope_, store.statuses()) {}
 
 Engine::~Engine() { Drain(); }
 
@@ -98,12 +109,24 @@ void Engine::Handle(Request request, Reply reply) {
     return reply.Problem({ErrorCode::kTokenUnavailable, "no token process serves"});
   }
   if (request.method == Method::kPost) return Post(std::move(request), std::move(reply));
+  Get(request, std::move(reply));
+}
+
+void Engine::Get(const Request& request, Reply reply) {
   if (request.path == kGatewayDocument) {
     return RunStranger(request.source, std::move(reply),
                        [this](Reply r) { documents_.Gateway(std::move(r)); });
   }
-  documents_.CertificateChain(std::string_view(request.path).substr(kCertificates.size()),
-                              std::move(reply));
+  if (request.path.starts_with(kOcsp)) {
+    return RunStranger(request.source, std::move(reply),
+                       [this, text = request.path.substr(kOcsp.size()),
+                        source = request.source](Reply r) {
+                         ocsp_.Get(text, source, std::move(r));
+                       });
+  }
+  const std::string_view path = request.path;
+  if (IsCrl(path)) return crls_.Get(path.substr(kCrls.size()), request.source, std::move(reply));
+  documents_.CertificateChain(path.substr(kCertificates.size()), std::move(reply));
 }
 
 void Engine::Post(Request request, Reply reply) {
@@ -132,6 +155,12 @@ void Engine::Post(Request request, Reply reply) {
   if (path == "/v1/registrations") return run(registration_, &Registration::Register);
   if (path == "/v1/renewals") return run(renewal_, &Renewal::Renew);
   if (path == "/v1/revocations") return run(revocation_, &Revocation::Revoke);
+  if (path == "/v1/ocsp") {
+    return RunStranger(source, std::move(reply),
+                       [this, source, body = std::move(request.body)](Reply r) {
+                         ocsp_.Post(body, source, std::move(r));
+                       });
+  }
   run(mailbox_, &Mailbox::Read);
 }
 
@@ -190,6 +219,7 @@ void Engine::Tick() {
   const bool token_served = std::exchange(token_serves_, envelope_.keys()->available());
   if (token_serves_ && !token_served) settler_.TokenIsBack();
   settler_.Tick();
+  crls_.Tick();
   if (now < housekeep_at_) return;
   housekeep_at_ = now + kHousekeepingInterval;
   Housekeep();

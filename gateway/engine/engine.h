@@ -16,11 +16,13 @@
 #include "base/worker_pool.h"
 #include "gateway/config.h"
 #include "gateway/engine/challenge.h"
+#include "gateway/engine/crls.h"
 #include "gateway/engine/documents.h"
 #include "gateway/engine/handshake.h"
 #include "gateway/engine/issuance.h"
 #include "gateway/engine/keys.h"
 #include "gateway/engine/mailbox.h"
+#include "gateway/engine/ocsp.h"
 #include "gateway/engine/parking.h"
 #include "gateway/engine/payment.h"
 #include "gateway/engine/registration.h"
@@ -52,6 +54,7 @@ class Engine {
 
  private:
   using Handler = std::move_only_function<void(Reply)>;
+  void Get(const Request& request, Reply reply);
   void Post(Request request, Reply reply);
   void RunStranger(const std::string& source, Reply reply, Handler handler);
   void RunKnown(Reply reply, Handler handler);
@@ -87,6 +90,8 @@ class Engine {
   Mailbox mailbox_;
   Revocation revocation_;
   Documents documents_;
+  Crls crls_;
+  Ocsp ocsp_;
 };
 
 }  // namespace paygate::gateway::engine

@@ -1,5 +1,6 @@
 #include "gateway/engine/issuance.h"
 
+#include "gateway/engine/crls.h"
 #include "protocol/messages.h"
 
 namespace paygate::gateway::engine {
@@ -18,7 +19,7 @@ Result<protocol::Certificate> Issuance::Certify(const GatewayKeys& keys, const R
       .not_before = now - limits_.clock_skew,
       .not_after = now + limits_.certificate_lifetime,
       .account_binding = request.account_binding,
-      .crl_url = public_url_.empty() ? "" : public_url_ + "/v1/crl",
+      .crl_url = Crls::UrlFor(public_url_, keys.Issuing().certificate),
       .ocsp_url = public_url_.empty() ? "" : public_url_ + "/v1/ocsp"};
   const auto& issuing = keys.Issuing();
   return protocol::BuildCertificate(what, &issuing.certificate, *issuing.key);

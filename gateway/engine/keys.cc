@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "hsm/token/client.h"
+#include "protocol/crl.h"
 
 namespace paygate::gateway::engine {
 namespace {
@@ -15,6 +16,8 @@ using base::Status;
 using protocol::Certificate;
 using protocol::PublicKey;
 using protocol::Role;
+
+constexpr size_t kMaxRootCrlBytes = 1u << 20;
 
 Result<Certificate> LoadCertificate(const std::string& path) {
   ASSIGN_OR_RETURN(std::string pem, base::ReadFile(path));
@@ -173,6 +176,15 @@ Result<std::shared_ptr<const GatewayKeys>> GatewayKeys::Load(const Config& confi
                 "encrypted to it could be opened; name the key too, or remove the certificate");
   }
   ASSIGN_OR_RETURN(auto issuers, Assemble<hsm::Signer>(token, issuing, checker));
+  std::string root_crl;
+  if (!files.root_crl.empty()) {
+    ASSIGN_OR_RETURN(const std::string file, base::ReadFile(files.root_crl, kMaxRootCrlBytes));
+    auto read = protocol::ReadCrl(file, root);
+    if (!read) {
+      return Fail(ErrorCode::kInvalidArgument, files.root_crl + ": " + read.error().message);
+    }
+    root_crl = std::move(*read);
+  }
   ASSIGN_OR_RETURN(auto storage, token.DecrypterFor(config.token.storage_key));
   ASSIGN_OR_RETURN(PublicKey storage_key, TokenKey(token, config.token.storage_key));
   return std::make_shared<const GatewayKeys>(GatewayKeys{
@@ -181,6 +193,7 @@ Result<std::shared_ptr<const GatewayKeys>> GatewayKeys::Load(const Config& confi
       .signature = std::move(signers),
       .encryption = std::move(decrypters),
       .issuing = std::move(issuers),
+      .root_crl = std::move(root_crl),
       .storage = std::move(storage),
       .storage_public_key = std::move(storage_key),
       .available = [&token] { return token.Healthy(); }});

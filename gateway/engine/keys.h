@@ -42,6 +42,7 @@ struct GatewayKeys {
   std::vector<Certified<hsm::Signer>> signature;       // the first has a key
   std::vector<Certified<hsm::Decrypter>> encryption;   // all have keys
   std::vector<Certified<hsm::Signer>> issuing;         // the first has a key
+  std::string root_crl;  // DER; empty: none is configured
   std::shared_ptr<hsm::Decrypter> storage;
   protocol::PublicKey storage_public_key;
   // Whether the keys can be used now: a token process serves. Does not block.
@@ -56,7 +57,7 @@ struct GatewayKeys {
 
   // The preferred certificates must be good now, the others must have been while they lasted; all
   // carry ID_PG; each label's key, which the token proved, is certified by one of them, the first
-  // by the first. Otherwise kInvalidArgument with what to mend.
+  // by the first; the root's list is by the root. Otherwise kInvalidArgument with what to mend.
   static base::Result<std::shared_ptr<const GatewayKeys>> Load(const Config& config,
                                                                hsm::token::TokenClient& token,
                                                                base::UnixTime now);

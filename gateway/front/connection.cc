@@ -19,6 +19,8 @@ using std::chrono::seconds;
 namespace {
 constexpr seconds kEngineDeadline{60};  // the engine itself answers within 30 (a long poll)
 constexpr seconds kLingering{2};
+constexpr size_t kLargeAnswer = 64u << 10;           // from here on room must be reserved
+constexpr size_t kLeastBytesPerSecond = 64u << 10;   // at which a client must read a large answer
 }  // namespace
 
 Connection::Connection(Host& host, event_base* base, bufferevent* bev, std::string source,
@@ -43,6 +45,7 @@ Connection::Connection(Host& host, event_base* base, bufferevent* bev, std::stri
 }
 
 Connection::~Connection() {
+  host_.Release(reserved_);
   event_free(timer_);
   bufferevent_free(bev_);
 }
@@ -138,6 +141,13 @@ void Connection::ReadBody() {
 
 void Connection::Answer(const Response& response) {
   request_id_ = 0;
+  if (response.body.size() > kLargeAnswer) {
+    if (!host_.Reserve(response.body.size())) {
+      return Fail({ErrorCode::kOverloaded, "The gateway is busy; send the same request again"},
+                  head_.keep_alive);
+    }
+    reserved_ = response.body.size();
+  }
   Reply({response.status, response.content_type, response.body.size(), response.retry_after_s,
          head_.keep_alive},
         response.body);
@@ -152,7 +162,8 @@ void Connection::Fail(const base::Error& error, bool keep_alive) {
 
 void Connection::Reply(ResponseHead head, std::string_view body) {
   keep_alive_ = head.keep_alive = head.keep_alive && !host_.draining();
-  Enter(State::kWriting, host_.limits().body_timeout_s);
+  const seconds more(static_cast<int64_t>(body.size() / kLeastBytesPerSecond));
+  Enter(State::kWriting, host_.limits().body_timeout_s + more);
   std::string bytes = PrintHead(head, host_.Date());
   bytes.append(body);  // one TLS record, one packet
   bufferevent_write(bev_, bytes.data(), bytes.size());
@@ -160,6 +171,7 @@ void Connection::Reply(ResponseHead head, std::string_view body) {
 
 void Connection::OnWritten() {
   if (state_ != State::kWriting) return;  // a "100 Continue"
+  host_.Release(std::exchange(reserved_, 0));
   if (!keep_alive_ || host_.draining()) return Linger();
   scanned_ = 0;
   Enter(State::kIdle, host_.limits().idle_timeout_s);

@@ -34,6 +34,9 @@ class Host {
   // Sets request.id; the answer comes through Connection::Answer.
   virtual base::Result<uint64_t> Ask(Connection& connection, Request request) = 0;
   virtual void Abandon(uint64_t request_id) = 0;    // its answer is wanted no more
+  // Room for a large answer until it is written; false: there is none.
+  virtual bool Reserve(size_t bytes) = 0;
+  virtual void Release(size_t bytes) = 0;
   virtual void Closed(Connection& connection) = 0;  // destroys it
 };
 
@@ -70,6 +73,7 @@ class Connection {
   State state_ = State::kHead;
   bool keep_alive_ = true;   // after the answer under way
   uint64_t request_id_ = 0;  // at the engine; 0: none
+  size_t reserved_ = 0;      // of the host's room for large answers
   size_t scanned_ = 0;       // bytes of the input without the end of a head
   Head head_;
 };

@@ -28,6 +28,7 @@ using base::ErrorCode;
 using base::Fail;
 
 constexpr timeval kDrainTime{5, 0};
+constexpr size_t kMaxLargeAnswersBytes = 256u << 20;  // revocation lists on their way out
 constexpr timeval kAcceptPause{0, 100'000};
 
 template <auto Free>
@@ -80,6 +81,8 @@ class ServerImpl final : public Server, public Host {
   std::string_view Date() override;
   base::Result<uint64_t> Ask(Connection& connection, Request request) override;
   void Abandon(uint64_t request_id) override;
+  bool Reserve(size_t bytes) override;
+  void Release(size_t bytes) override { reserved_ -= bytes; }
   void Closed(Connection& connection) override;
 
  private:
@@ -111,6 +114,7 @@ class ServerImpl final : public Server, public Host {
   Event wake_, sigterm_, sigint_, resume_, give_up_;
   int wake_fd_ = -1;
   bool draining_ = false;
+  size_t reserved_ = 0;  // bytes of large answers that are being written
   uint64_t next_id_ = 1;
   std::unordered_map<Connection*, std::unique_ptr<Connection>> connections_;
   std::unordered_map<std::string, uint32_t> by_source_;
@@ -218,6 +222,12 @@ void ServerImpl::Abandon(uint64_t request_id) {
   in_flight_.erase(request_id);
   // Where the engine cannot take it now, its answer comes and is dropped.
   (void)link_->Send(Encode(Gone{request_id}));
+}
+
+bool ServerImpl::Reserve(size_t bytes) {
+  if (reserved_ + bytes > kMaxLargeAnswersBytes) return false;
+  reserved_ += bytes;
+  return true;
 }
 
 void ServerImpl::Closed(Connection& connection) {

@@ -45,11 +45,24 @@ std::optional<uint32_t> KeyUsageFor(Role role, const PublicKey& key);
 // AlgorithmIdentifier: ecdsa-with-SHA256, RSASSA-PSS (SHA-256, MGF1 SHA-256, salt 32), Ed25519.
 std::string AlgorithmIdentifier(hsm::SignatureAlgorithm algorithm);
 
+// The identifier that a CA's certificate gives its key, or would give it.
+std::string KeyIdentifierOf(const Certificate& ca);
+// RFC 7093 section 2, method 4, to 160 bits.
+std::string KeyIdentifier(const PublicKey& key);
+// Extension of RFC 5280: SEQUENCE { OID, critical if true, OCTET STRING of `value` }.
+std::string Extension(std::string_view oid, bool critical, std::string_view value);
+// SEQUENCE { tbs, algorithm, signature }: `tbs` signed by the CA's key as this kind of statement.
+// kInvalidArgument if the key is not the CA's.
+base::Result<std::string> SignDer(std::string_view tbs, hsm::StatementKind kind,
+                                  const PublicKey& ca_key, hsm::Signer& signer,
+                                  std::string_view certificates = {});
+
 // What a certificate says, parsed once.
 struct Certificate::Parsed {
   X509Ptr x509;
   std::string der, fingerprint, subject_id, serial_hex;
   std::string subject, issuer;      // DER of the names
+  std::string subject_key_id, authority_key_id;
   std::string signature_algorithm;  // DER of the AlgorithmIdentifier
   std::optional<PublicKey> key;     // always there in a Certificate
   base::UnixTime not_before, not_after;

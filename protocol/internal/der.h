@@ -15,6 +15,8 @@ enum Tag : uint8_t {
   kInteger = 0x02,
   kBitString = 0x03,
   kOctetString = 0x04,
+  kNull = 0x05,
+  kEnumerated = 0x0a,
   kUtf8String = 0x0c,
   kUtcTime = 0x17,
   kGeneralizedTime = 0x18,
@@ -28,6 +30,8 @@ std::string Tlv(uint8_t tag, std::string_view contents);
 std::string Sequence(std::initializer_list<std::string_view> elements);
 std::string BitString(std::string_view bytes);  // whole octets
 std::string Oid(std::string_view dotted);       // "2.5.29.15", arcs of any size
+std::string Unsigned(uint64_t n);               // INTEGER
+std::string GeneralizedTime(base::UnixTime t);  // YYYYMMDDHHMMSSZ
 // RFC 5280 section 4.1.2.5: UTCTime up to 2049, GeneralizedTime from 2050.
 std::string Time(base::UnixTime t);
 

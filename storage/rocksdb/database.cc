@@ -21,6 +21,7 @@ constexpr std::array<const char*, kFamilies> kFamilyNames = {
     "intents", "prepared",      "open",  "settlements",  "csblks", "csblk_states", "tries", "sales",
     "fates",   "registrations", "pairs", "certificates", "mail",   "boxes",        "acks",
     "standings", "cursors",
+    "serials", "revocations", "crls",
 };
 
 // Memory: at most the cache and the write buffers, whatever is stored (index and filter blocks live

@@ -26,8 +26,9 @@ namespace paygate::storage::rocksdb {
 enum class Family : uint8_t {
   kIntents, kPrepared, kOpen, kSettlements, kCsblks, kCsblkStates, kTries, kSales, kFates,
   kRegistrations, kPairs, kCertificates, kMail, kBoxes, kAcks, kStandings, kCursors,
+  kSerials, kRevocations, kCrls,
 };
-constexpr size_t kFamilies = static_cast<size_t>(Family::kCursors) + 1;
+constexpr size_t kFamilies = static_cast<size_t>(Family::kCrls) + 1;
 
 class Database;
 

@@ -122,6 +122,7 @@ Status Participants::AddRegistration(const Registration& r, uint32_t pair) {
   const std::string reference = EncodePairReference({r.participant_id, pair});
   batch.Put(Family::kCertificates, signature_print, reference);
   batch.Put(Family::kCertificates, encryption_print, reference);
+  AddIssuedRows(r, pair, batch);
   return database_.Write(batch);
 }
 
@@ -210,7 +211,9 @@ Status Participants::Revoke(std::string_view participant_id, RevocationReason re
               EncodeFate({FateKind::kRevoked, std::string(participant_id), at}));
   }
   if (batch.empty()) return {};
-  return database_.Write(batch);
+  const Status written = database_.Write(batch);
+  Revoked();
+  return written;
 }
 
 void Participants::AddRevocation(std::vector<RegisteredCertificates>& pairs,
@@ -221,6 +224,7 @@ void Participants::AddRevocation(std::vector<RegisteredCertificates>& pairs,
     pairs[i].revoked_at = at;
     batch.Put(Family::kPairs, PairKey(pairs[i].participant_id, static_cast<uint32_t>(i)),
               EncodePair(pairs[i]));
+    AddRevokedRows(pairs[i], batch);
   }
 }
 

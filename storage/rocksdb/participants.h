@@ -1,6 +1,8 @@
 // Registrations and the register of participants' certificates (protocol.md sections 3 and 4).
 #pragma once
 
+#include <atomic>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,6 +16,7 @@ namespace paygate::storage::rocksdb {
 
 class Participants final : public Registrations,
                            public CertificateRegister,
+                           public CertificateStatuses,
                            public BankNotices {
  public:
   Participants(Database& database, KeyLocks& locks) : database_(database), locks_(locks) {}
@@ -43,6 +46,14 @@ class Participants final : public Registrations,
   base::Result<bool> Apply(std::string_view adapter, const BankNotice& notice,
                            base::UnixTime at) override;
 
+  base::Result<std::optional<RegisteredCertificates>> FindBySerial(
+      std::string_view issuer_key_id, std::string_view serial) const override;
+  base::Status ForEachRevoked(
+      std::string_view issuer_key_id, base::UnixTime since,
+      const std::function<void(const RevokedCertificate&)>& visit) const override;
+  uint64_t Revocations() const override { return revocations_; }
+  base::Result<uint64_t> NextCrlNumber(std::string_view issuer_key_id) override;
+
  private:
   base::Result<std::optional<RegisteredCertificates>> FindPair(const PairReference& which) const;
   // All pairs, oldest first: their numbers are 0, 1, 2 …
@@ -53,9 +64,15 @@ class Participants final : public Registrations,
   // Into the batch: every pair that is not revoked yet.
   void AddRevocation(std::vector<RegisteredCertificates>& pairs, RevocationReason reason,
                      base::UnixTime at, Batch& batch) const;
+  // Into the batch that registers or revokes a pair: what CRL and OCSP look at. After the latter's
+  // Write: Revoked().
+  static void AddIssuedRows(const Registration& registration, uint32_t pair, Batch& batch);
+  static void AddRevokedRows(const RegisteredCertificates& pair, Batch& batch);
+  void Revoked() { ++revocations_; }
 
   Database& database_;
   KeyLocks& locks_;
+  std::atomic<uint64_t> revocations_ = 0;
 };
 
 }  // namespace paygate::storage::rocksdb

@@ -38,6 +38,10 @@
 //                                               reason: u8 RevocationReason, 0 only if held,
 //                                               note: bytes, at: time
 // cursors        adapter                        bytes: the last notice of the bank that is taken
+// serials        part issuer_key_id, serial     participant_id: bytes, pair: u32
+// revocations    part issuer_key_id, be64 at,   reason: u8 RevocationReason, not 0,
+//                serial                         not_after: time
+// crls           issuer_key_id                  the number of its last list: u64
 #include "storage/rocksdb/records.h"
 
 #include <algorithm>

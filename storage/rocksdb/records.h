@@ -42,6 +42,15 @@ base::Result<AckEntry> ParseAckKey(std::string_view key);
 base::Result<uint64_t> ParseMailCursor(std::string_view key);
 base::Result<std::string> ParseParticipant(std::string_view key);  // of a PairKey
 
+struct RevocationEntry {
+  base::UnixTime at;
+  std::string serial;
+};
+// `serial` empty: the first of that time.
+std::string RevocationKey(std::string_view issuer_key_id, base::UnixTime at,
+                          std::string_view serial);
+base::Result<RevocationEntry> ParseRevocationKey(std::string_view key);
+
 // ---- Values ----
 
 enum class FateKind : uint8_t {
@@ -90,6 +99,13 @@ struct Standing {
   base::UnixTime at{};
 };
 
+struct RevocationRecord {
+  RevocationReason reason = RevocationReason::kNone;
+  base::UnixTime not_after{};  // of the certificate
+};
+
+std::string EncodeRevocation(const RevocationRecord& revocation);
+base::Result<RevocationRecord> DecodeRevocation(std::string_view value);
 std::string EncodeIntent(const IntentRecord& intent);  // all but payment_id and prepared
 base::Result<IntentRecord> DecodeIntent(std::string_view payment_id, std::string_view value);
 std::string EncodeSettlement(const SettlementRecord& settlement);

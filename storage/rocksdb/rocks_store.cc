@@ -98,6 +98,7 @@ class RocksStore final : public Store {
   Registrations& registrations() override { return participants_; }
   CertificateRegister& certificates() override { return participants_; }
   BankNotices& bank_notices() override { return participants_; }
+  CertificateStatuses& statuses() override { return participants_; }
   Mailbox& mailbox() override { return mailboxes_; }
   bool Healthy() const override { return database_->Healthy(); }
 

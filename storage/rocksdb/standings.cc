@@ -68,7 +68,9 @@ Result<bool> Participants::Apply(std::string_view adapter, const BankNotice& not
   }
   const bool news = !batch.empty();
   batch.Put(Family::kCursors, adapter, EncodeBytes(notice.cursor));
-  RETURN_IF_ERROR(database_.Write(batch));
+  const Status written = database_.Write(batch);
+  Revoked();
+  RETURN_IF_ERROR(written);
   return news;
 }
 

@@ -56,6 +56,7 @@ void RegisterKeys();
 void RegisterJose();
 void RegisterMessages();
 void RegisterStore();
+void RegisterStatus();
 void RegisterPayments(size_t payments);
 // One line for each kind of gateway: what a payment costs beside what it cannot avoid.
 void PrintRatios();

@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
     bench::RegisterJose();
     bench::RegisterMessages();
     bench::RegisterStore();
+    bench::RegisterStatus();
     bench::RegisterPayments(payments);
     benchmark::RunSpecifiedBenchmarks();
     bench::TheFixture().reset();

@@ -18,7 +18,7 @@ constexpr char kId[] = "AAECAwQFBgcICQoLDA0ODw";
 }  // namespace
 
 void Fuzz(std::string_view input) {
-  switch (Choose(input, 15)) {
+  switch (Choose(input, 17)) {
     case 0: return Same(DecodeIntent(kId, input), EncodeIntent, input);
     case 1: return Same(DecodeSettlement(input), EncodeSettlement, input);
     case 2: return Same(DecodeFate(input), EncodeFate, input);
@@ -45,6 +45,15 @@ void Fuzz(std::string_view input) {
     case 14: {
       auto id = ParseParticipant(input);
       if (id) Require(input.starts_with(ParticipantPrefix(*id)), "one participant's key");
+      return;
+    }
+    case 15: return Same(DecodeRevocation(input), EncodeRevocation, input);
+    case 16: {
+      auto entry = ParseRevocationKey(input);
+      if (!entry) return;
+      const size_t length = static_cast<unsigned char>(input[0]);
+      Require(RevocationKey(input.substr(1, length), entry->at, entry->serial) == input,
+              "one revocation key");
       return;
     }
     default:
