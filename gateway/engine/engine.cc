@@ -105,7 +105,9 @@ void Engine::Handle(Request request, Reply reply) {
   }
   if (auto wrong = CheckRoute(request)) return reply.Problem(*wrong);
   // Nor can anything be opened or signed: said before any bank hears of it, and without a try.
-  if (!envelope_.keys()->available() && !request.path.starts_with(kCertificates)) {
+  const bool in_memory = request.path.starts_with(kCertificates) || IsCrl(request.path) ||
+                         request.path.starts_with(kOcsp) || request.path == "/v1/ocsp";
+  if (!envelope_.keys()->available() && !in_memory) {
     return reply.Problem({ErrorCode::kTokenUnavailable, "no token process serves"});
   }
   if (request.method == Method::kPost) return Post(std::move(request), std::move(reply));

@@ -39,7 +39,8 @@ class ClientImpl final : public TokenClient {
   base::Status Require(const std::vector<std::string>& labels) override;
   base::Result<std::unique_ptr<Signer>> SignerFor(const std::string& label) override;
   base::Result<std::unique_ptr<Decrypter>> DecrypterFor(const std::string& label) override;
-  bool Healthy() const override { return ServingProcesses() > 0; }
+  // Whoever asks while the only process is being replaced waits for its successor.
+  bool Healthy() const override { return ServingProcesses() > 0 || replacing_; }
   size_t ServingProcesses() const override;
 
   // At most kMaxOperationsPerFrame. One outcome for each, or kOverloaded or kTokenUnavailable.
