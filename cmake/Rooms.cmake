@@ -32,7 +32,8 @@ function(paygate_tests name)
   endif()
   add_executable(${name} ${R_SOURCES})
   target_link_libraries(${name} PRIVATE
-    paygate_flags paygate_test_places ${R_DEPS} GTest::gmock GTest::gtest_main)
+    paygate_flags paygate_test_flags paygate_test_places ${R_DEPS}
+    GTest::gmock GTest::gtest_main)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
     PROPERTIES TIMEOUT ${R_TIMEOUT} LABELS "${R_LABELS}")
 endfunction()

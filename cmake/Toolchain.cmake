@@ -31,6 +31,13 @@ if(PAYGATE_SANITIZE)
 elseif(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
   target_compile_definitions(paygate_flags INTERFACE _FORTIFY_SOURCE=3)
 endif()
+# The tests' own code, beside paygate_flags. Under sanitizers it is not optimised, which halves the
+# time to compile it; what is tested is compiled as everything else is.
+add_library(paygate_test_flags INTERFACE)
+if(PAYGATE_SANITIZE)
+  target_compile_options(paygate_test_flags INTERFACE -O0)
+endif()
+
 if(PAYGATE_COVERAGE)
   target_compile_options(paygate_flags INTERFACE --coverage)
   target_link_options(paygate_flags INTERFACE --coverage)
