@@ -22,6 +22,7 @@ struct RevokedRig final : Fixture {
     directory = mkdtemp(pattern.data());
     database = Must(storage::rocksdb::Database::Open(::rocksdb::Env::Default(), directory + "/db",
                                                      true));
+    participants = std::make_unique<storage::rocksdb::Participants>(*database, locks);
     const auto now = base::SystemClock().Now();
     for (size_t i = 0; i < n;) {
       storage::rocksdb::Batch batch(*database);
@@ -37,6 +38,7 @@ struct RevokedRig final : Fixture {
     }
   }
   ~RevokedRig() override {
+    participants.reset();
     database.reset();
     std::filesystem::remove_all(directory);
   }
@@ -44,7 +46,7 @@ struct RevokedRig final : Fixture {
 
   std::string Entries() {
     std::string entries;
-    Must(participants.ForEachRevoked(ca, {}, [&](const storage::RevokedCertificate& r) {
+    Must(participants->ForEachRevoked(ca, {}, [&](const storage::RevokedCertificate& r) {
       protocol::AppendCrlEntry(entries, r.serial, r.revoked_at,
                                protocol::CrlReason::kKeyCompromise);
     }));
@@ -56,7 +58,7 @@ struct RevokedRig final : Fixture {
   std::string directory;
   std::unique_ptr<storage::rocksdb::Database> database;
   storage::rocksdb::KeyLocks locks;
-  storage::rocksdb::Participants participants{*database, locks};
+  std::unique_ptr<storage::rocksdb::Participants> participants;
 };
 
 void CrlEntries(benchmark::State& state) {
