@@ -120,8 +120,14 @@ base::Status LogIn(const Module& module, CK_SLOT_ID slot, CK_SESSION_HANDLE sess
   // Read anew each time, so that it is in memory no longer than the login.
   ASSIGN_OR_RETURN(base::SecretBytes pin, base::ReadSecretFile(location.pin_file));
   CK_RV rv = module.functions()->C_Login(session, CKU_USER, pin.data(), pin.size());
-  // The login is the process', and one that stands is all that is wanted.
-  if (rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN) return {};
+  if (rv == CKR_OK) return {};
+  // The login is the process', and one that stands is all that is wanted; but a token may say so
+  // and hide its private keys all the same.
+  if (rv == CKR_USER_ALREADY_LOGGED_IN) {
+    CK_SESSION_INFO info{};
+    RETURN_IF_CK("C_GetSessionInfo", module.functions()->C_GetSessionInfo(session, &info));
+    if (info.state == CKS_RO_USER_FUNCTIONS || info.state == CKS_RW_USER_FUNCTIONS) return {};
+  }
   base::Error error = CkError("C_Login", rv);
   if (error.code != ErrorCode::kPermissionDenied) return std::unexpected(std::move(error));
   base::LogError("token.login", {{"why", error.message}});

@@ -87,6 +87,11 @@ TEST_F(FaultyToken, ThatSaysThatItIsLoggedInAlreadyIsTaken) {
   EXPECT_EQ(faults_.Hits(), 1u);
 }
 
+TEST_F(FaultyToken, ThatSaysThatItIsLoggedInAndIsNotIsUnavailable) {
+  faults_.Set("C_Login CKR_USER_ALREADY_LOGGED_IN");
+  EXPECT_EQ(pkcs11::Token::Open(location_, 1).error().code, ErrorCode::kTokenUnavailable);
+}
+
 TEST_F(FaultyToken, ThatWasLoggedOutByAnotherIsLoggedInAgain) {
   Open();
   const uint64_t logins = faults_.Calls("C_Login");
