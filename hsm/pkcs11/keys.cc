@@ -176,6 +176,14 @@ base::Status DescribeEc(const SessionView& view, CK_OBJECT_HANDLE public_key, Fo
   return {};
 }
 
+bool DecryptsWith(const SessionView& view, CK_MECHANISM_TYPE mechanism) {
+  CK_SESSION_INFO session{};
+  CK_MECHANISM_INFO info{};
+  return view.functions->C_GetSessionInfo(view.session, &session) == CKR_OK &&
+         view.functions->C_GetMechanismInfo(session.slotID, mechanism, &info) == CKR_OK &&
+         (info.flags & CKF_DECRYPT) != 0;
+}
+
 }  // namespace
 
 base::Result<std::vector<std::string>> AttributeFaults(const SessionView& view,
@@ -199,6 +207,7 @@ base::Result<FoundKey> FindAndCheckKey(const SessionView& view, const std::strin
   ASSIGN_OR_RETURN(CK_ULONG type, view.Ulong(key.token_object, CKA_KEY_TYPE));
   if (type == CKK_RSA) {
     RETURN_IF_ERROR(DescribeRsa(view, public_key, key));
+    key.bare_rsa = key.info.usage == KeyUsage::kDecrypt && DecryptsWith(view, CKM_RSA_X_509);
   } else if (type == CKK_EC || type == CKK_EC_EDWARDS) {
     RETURN_IF_ERROR(DescribeEc(view, public_key, key));
   } else {

@@ -7,6 +7,7 @@
 #include <openssl/obj_mac.h>
 #include <openssl/rsa.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "base/crypto.h"
@@ -80,21 +81,45 @@ bool IsBelowModulus(std::string_view number, const std::string& modulus) {
   return number.size() == modulus.size() && number < modulus;  // char_traits compares unsigned
 }
 
-// Tokens know OAEP with SHA-1 only, if at all; so the bare RSA operation there and OpenSSL's
-// constant-time unpadding here. Every bad padding takes the same way to the same error (Manger).
+base::Result<SecretBytes> DecryptInToken(const SessionView& view, const FoundKey& key,
+                                         CK_MECHANISM mechanism, std::string_view wrapped) {
+  const CK_RV begun = view.functions->C_DecryptInit(view.session, &mechanism, key.handle);
+  if (begun == CKR_ARGUMENTS_BAD) {  // as SoftHSM says of a hash that it does not know
+    return Fail(ErrorCode::kUnsupportedAlgorithm, "the token lacks OAEP with SHA-256");
+  }
+  RETURN_IF_CK("C_DecryptInit", begun);
+  SecretBytes plain(key.modulus.size());
+  CK_ULONG size = plain.size();
+  CK_RV rv = view.functions->C_Decrypt(view.session, Octets(wrapped), wrapped.size(), plain.data(),
+                                       &size);
+  if (IsCiphertextsFault(rv)) return std::unexpected(DecryptionFailed());
+  RETURN_IF_CK("C_Decrypt", rv);
+  plain.Truncate(std::min<size_t>(size, plain.size()));
+  return plain;
+}
+
+// OAEP with SHA-256 in the token, where it has no bare RSA to give. Which bad padding takes how
+// long is then the token's affair.
+base::Result<SecretBytes> UnwrapOaep(const SessionView& view, const FoundKey& key,
+                                     std::string_view wrapped) {
+  CK_RSA_PKCS_OAEP_PARAMS oaep{CKM_SHA256, CKG_MGF1_SHA256, CKZ_DATA_SPECIFIED, nullptr, 0};
+  auto content_key =
+      DecryptInToken(view, key, {CKM_RSA_PKCS_OAEP, &oaep, sizeof oaep}, wrapped);
+  if (!content_key) return content_key;
+  if (content_key->size() != kContentKeyBytes) return std::unexpected(DecryptionFailed());
+  return content_key;
+}
+
+// Most tokens know OAEP with SHA-1 only, if at all; so, where they have it, the bare RSA operation
+// there and OpenSSL's constant-time unpadding here. Every bad padding takes the same way to the same
+// error (Manger).
 base::Result<SecretBytes> UnwrapRsa(const SessionView& view, const FoundKey& key,
                                     std::string_view wrapped) {
   if (!IsBelowModulus(wrapped, key.modulus)) return std::unexpected(DecryptionFailed());
-  CK_MECHANISM mechanism{CKM_RSA_X_509, nullptr, 0};
-  RETURN_IF_CK("C_DecryptInit",
-               view.functions->C_DecryptInit(view.session, &mechanism, key.handle));
-  SecretBytes padded(key.modulus.size());
-  CK_ULONG size = padded.size();
-  CK_RV rv = view.functions->C_Decrypt(view.session, Octets(wrapped), wrapped.size(),
-                                       padded.data(), &size);
-  if (IsCiphertextsFault(rv)) return std::unexpected(DecryptionFailed());
-  RETURN_IF_CK("C_Decrypt", rv);
-  if (size != padded.size()) {
+  if (!key.bare_rsa) return UnwrapOaep(view, key, wrapped);
+  ASSIGN_OR_RETURN(SecretBytes padded,
+                   DecryptInToken(view, key, {CKM_RSA_X_509, nullptr, 0}, wrapped));
+  if (padded.size() != key.modulus.size()) {
     return Fail(ErrorCode::kTokenUnavailable, "C_Decrypt: CKM_RSA_X_509 gave another length");
   }
   SecretBytes content_key(padded.size());

@@ -20,6 +20,7 @@
 //           | "idle" MS               a session that was not used for so long is gone
 //           | "manufacturer" WORD     what C_GetTokenInfo says
 //           | "bare-points"           CKA_EC_POINT without its OCTET STRING header
+//           | "oaep-only"             OAEP with SHA-256, and no bare RSA
 //
 // Calls are counted in SCRIPT.state (fault_state.h). SoftHSM is called by one thread at a time,
 // since it fails in parallel, so that a test may claim another manufacturer and use many sessions.
@@ -48,6 +49,7 @@
 #include <vector>
 
 #include "tests/doubles/fault_state.h"
+#include "tests/doubles/oaep_token.h"
 
 namespace {
 
@@ -65,7 +67,7 @@ struct Rule {
 };
 struct Script {
   std::vector<Rule> rules;
-  bool vanish = false, bare_points = false;
+  bool vanish = false, bare_points = false, oaep_only = false;
   size_t sessions = SIZE_MAX;
   std::optional<milliseconds> idle;
   std::string manufacturer;
@@ -73,6 +75,7 @@ struct Script {
 
 CK_FUNCTION_LIST* real = nullptr;
 CK_FUNCTION_LIST faulty;
+paygate::doubles::OaepToken oaep_token(real);  // token_mutex guards it
 FaultState* state = nullptr;
 std::string script_path;
 
@@ -140,6 +143,8 @@ Script ParseScript(std::istream& text) {
       parsed.vanish = true;
     } else if (word == "bare-points") {
       parsed.bare_points = true;
+    } else if (word == "oaep-only") {
+      parsed.oaep_only = true;
     } else if (word == "sessions" && in >> number) {
       parsed.sessions = number;
     } else if (word == "idle" && in >> number) {
@@ -266,6 +271,9 @@ CK_RV Ask(const Script& now, std::string_view name, CK_RV (*call)(A...), A... a)
   if (name == "C_Finalize") sessions.clear();
   if (name == "C_CloseAllSessions") LoseAllSessions();
   if (name == "C_OpenSession" && sessions.size() >= now.sessions) return CKR_SESSION_COUNT;
+  if (now.oaep_only) {
+    if (auto rv = oaep_token.Ask(name, arguments)) return *rv;
+  }
   CK_RV rv = call(a...);
   if (rv != CKR_OK) return rv;
   if constexpr (std::is_same_v<std::tuple<A...>, std::tuple<CK_SLOT_ID, CK_TOKEN_INFO*>>) {

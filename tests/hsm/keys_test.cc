@@ -10,6 +10,7 @@
 #include "hsm/pkcs11/token.h"
 #include "hsm/proof.h"
 #include "hsm/statement.h"
+#include "tests/doubles/fault_script.h"
 #include "tests/doubles/places.h"
 #include "tests/doubles/scratch_token.h"
 
@@ -45,11 +46,11 @@ INSTANTIATE_TEST_SUITE_P(Keys, SigningKeys,
 
 class DecryptionKeys : public testing::TestWithParam<KeyType> {};
 
-TEST_P(DecryptionKeys, UnwrapWhatOpenSslWrapsAndNothingElse) {
-  ScratchToken scratch;
-  auto admin = pkcs11::OpenKeyAdmin(scratch.location());
+// A key for decryption in this token unwraps what OpenSSL wraps, and answers all else alike.
+void UnwrapsWhatOpenSslWrapsAndNothingElse(const pkcs11::TokenLocation& token, KeyType type) {
+  auto admin = pkcs11::OpenKeyAdmin(token);
   ASSERT_TRUE(admin) << admin.error().message;
-  auto key = (*admin)->Generate("key", GetParam(), KeyUsage::kDecrypt);
+  auto key = (*admin)->Generate("key", type, KeyUsage::kDecrypt);
   ASSERT_TRUE(key) << key.error().message;
   auto decrypter = (*admin)->DecrypterFor("key");
   ASSERT_TRUE(decrypter);
@@ -74,6 +75,34 @@ TEST_P(DecryptionKeys, UnwrapWhatOpenSslWrapsAndNothingElse) {
   EXPECT_EQ((*decrypter)->Unwrap({static_cast<KeyManagement>(9), fresh->wrapped}).error().code,
             ErrorCode::kDecryptionFailed);
   EXPECT_FALSE((*admin)->SignerFor("key"));
+}
+
+TEST_P(DecryptionKeys, UnwrapWhatOpenSslWrapsAndNothingElse) {
+  ScratchToken scratch;
+  UnwrapsWhatOpenSslWrapsAndNothingElse(scratch.location(), GetParam());
+}
+
+TEST(RsaDecryptionKey, ServesInATokenThatHasOaepWithSha256AndNoBareRsa) {
+  ScratchToken scratch;
+  doubles::FaultScript faults(scratch.directory() + "/faults");
+  faults.Set("oaep-only");
+  auto token = scratch.location();
+  token.module_path = doubles::FaultyModule();
+  UnwrapsWhatOpenSslWrapsAndNothingElse(token, KeyType::kRsa2048);
+}
+
+TEST(RsaDecryptionKey, IsRefusedWhereTheTokenHasNeither) {
+  ScratchToken scratch;
+  doubles::FaultScript faults(scratch.directory() + "/faults");
+  faults.Set("C_GetMechanismInfo CKR_MECHANISM_INVALID");  // SoftHSM's own OAEP is SHA-1's
+  auto token = scratch.location();
+  token.module_path = doubles::FaultyModule();
+  auto admin = pkcs11::OpenKeyAdmin(token);
+  ASSERT_TRUE(admin) << admin.error().message;
+  auto key = (*admin)->Generate("key", KeyType::kRsa2048, KeyUsage::kDecrypt);
+  ASSERT_FALSE(key);
+  EXPECT_NE(key.error().message.find("lacks the mechanism"), std::string::npos)
+      << key.error().message;
 }
 
 INSTANTIATE_TEST_SUITE_P(Keys, DecryptionKeys, testing::Values(KeyType::kP256, KeyType::kRsa2048));

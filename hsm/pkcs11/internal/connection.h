@@ -22,6 +22,7 @@ struct FoundKey {
   CK_OBJECT_HANDLE token_object;  // for life, in the token
   CK_OBJECT_HANDLE handle;        // to use: a session copy, or the token object itself
   std::string modulus;            // RSA
+  bool bare_rsa = false;          // RSA, kDecrypt: the token has CKM_RSA_X_509
   std::shared_ptr<const SignatureVerifier> verifier;  // kSign: no signature leaves unverified
 };
 
