@@ -1,6 +1,6 @@
 // Bank: the engine's view of one bank adapter, which runs in its own process (paygate-bank).
 //
-// Guarantees: Submit, Status and the verifications call `done` exactly once, from a thread of the
+// Guarantees: Submit, Status, Verify… and AskNotices call `done` exactly once, from a thread of the
 // bank client, never from inside the call. When the host process dies, everything in flight that
 // may have reached the bank completes as kUnknown, and what had not left this process as kNotSent.
 // No call waits for a bank; Prepare alone waits for the host process (pure, no I/O, has a
@@ -13,6 +13,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/money.h"
@@ -45,6 +46,22 @@ struct Verification {
   std::string currency;  // of the account, if told
 };
 
+// What the bank tells on its own account (paygate_bank_notice).
+enum class NoticeReason : uint8_t { kKeyCompromise = 1, kCessationOfOperation, kSuperseded };
+struct Notice {
+  std::string cursor;
+  bool account_closed = false;  // otherwise the bank orders a revocation
+  NoticeReason reason = NoticeReason::kKeyCompromise;
+  std::string participant_id;
+};
+struct Notices {
+  bool answered = false;  // false: the bank was not asked or did not answer
+  std::vector<Notice> list;
+};
+constexpr size_t kMaxNotices = 64;       // in one answer
+constexpr size_t kMaxCursorBytes = 64;   // of a notice
+constexpr size_t kMaxParticipantIdBytes = 64;
+
 struct Transfer {
   std::string payment_id;
   std::string debtor_account;
@@ -59,12 +76,15 @@ struct Capabilities {
   bool notfound_is_final = false;
   bool returns = false;
   bool enrolment = false;
+  bool notices = false;
+  std::string adapter;  // its name
 };
 
 class Bank {
  public:
   using AnswerCallback = std::move_only_function<void(Answer)>;
   using VerificationCallback = std::move_only_function<void(Verification)>;
+  using NoticesCallback = std::move_only_function<void(Notices)>;
 
   virtual ~Bank() = default;
   virtual base::Result<Capabilities> GetCapabilities() = 0;  // kBankUnavailable while no host is up
@@ -77,6 +97,8 @@ class Bank {
   virtual void VerifyEnrolment(std::string_view account, std::string_view enrolment_code,
                                std::string_view registration_digest,
                                std::string_view participant_id, VerificationCallback done) = 0;
+  // At most kMaxNotices that came after this cursor, oldest first.
+  virtual void AskNotices(std::string_view after, NoticesCallback done) = 0;
 };
 
 struct BankClientOptions {

@@ -64,10 +64,15 @@ Answer ToAnswer(RequestKind kind, std::variant<Ending, Reply> end) {
 }
 
 Verification ToVerification(std::variant<Ending, Reply> end) {
-  if (auto* reply = std::get_if<Reply>(&end))
-    if (auto* verification = std::get_if<Verification>(&reply->body))
-      return std::move(*verification);
-  return {};
+  auto* reply = std::get_if<Reply>(&end);
+  auto* verification = reply ? std::get_if<Verification>(&reply->body) : nullptr;
+  return verification ? std::move(*verification) : Verification{};
+}
+
+Notices ToNotices(std::variant<Ending, Reply> end) {
+  auto* reply = std::get_if<Reply>(&end);
+  auto* notices = reply ? std::get_if<Notices>(&reply->body) : nullptr;
+  return notices ? std::move(*notices) : Notices{};
 }
 
 class BankClient final : public Bank {
@@ -156,6 +161,13 @@ class BankClient final : public Bank {
             .enrolment_code = enrolment_code,
             .registration_digest = registration_digest},
            std::move(done));
+  }
+
+  void AskNotices(std::string_view after, NoticesCallback done) override {
+    Start({.kind = RequestKind::kNotices, .cursor = after}, options_.answer_deadline,
+          [done = std::move(done)](std::variant<Ending, Reply> end) mutable {
+            done(ToNotices(std::move(end)));
+          });
   }
 
  private:
@@ -297,8 +309,6 @@ class BankClient final : public Bank {
     for (Pending& p : ended) p.done(p.sent ? Ending::kLost : Ending::kNotSent);
   }
 
-  // --- sender ------------------------------------------------------------------------------
-
   void SendQueued() {
     for (;;) {
       std::string frame;
@@ -319,8 +329,6 @@ class BankClient final : public Bank {
       base::Cleanse(frame.data(), frame.size());
     }
   }
-
-  // --- completer ---------------------------------------------------------------------------
 
   void Complete() {
     for (;;) {

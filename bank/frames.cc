@@ -9,16 +9,22 @@
 //     4 submit, 5 status  bytes prepared
 //     6 verify account    bytes account, bytes participant
 //     7 verify enrolment  bytes account, bytes code, bytes registration digest, bytes participant
+//     8 notices           bytes cursor
 //   reply    = u8 kind, u64 id, body
 //     64 answer           u8 outcome (1…7), bytes reason, bytes bank reference, bytes evidence
 //     65 verification     u8 verdict (1…3), bytes reason, bytes currency
 //     66 health           u8 0 or 1
 //     67 prepared         bytes
 //     68 refused          bytes sentence
+//     69 notices          u8 answered (0 or 1), u32 count (at most 64), notice…
+//       notice = bytes cursor (1 to 64), u8 account closed (0 or 1), u8 reason (1…3),
+//                bytes participant (1 to 64)
 //
 // The host sends hello first; then the engine sends requests with ids of its choice, each answered
 // once, in any order. Both sides are of one release, so a foreign version ends the connection.
 #include "bank/frames.h"
+
+#include <optional>
 
 #include "bank/include/bank_adapter.h"
 #include "base/codec.h"
@@ -37,11 +43,13 @@ constexpr uint8_t kVerification = 65;
 constexpr uint8_t kHealthReply = 66;
 constexpr uint8_t kPrepared = 67;
 constexpr uint8_t kRefused = 68;
+constexpr uint8_t kNoticesReply = 69;
 
 uint32_t ToBits(const Capabilities& c) {
   return (c.notfound_is_final ? PAYGATE_BANK_CAP_NOTFOUND_IS_FINAL : 0u) |
          (c.returns ? PAYGATE_BANK_CAP_RETURNS : 0u) |
-         (c.enrolment ? PAYGATE_BANK_CAP_ENROLMENT : 0u);
+         (c.enrolment ? PAYGATE_BANK_CAP_ENROLMENT : 0u) |
+         (c.notices ? PAYGATE_BANK_CAP_NOTICES : 0u);
 }
 
 struct ReplyPrinter {
@@ -74,7 +82,40 @@ struct ReplyPrinter {
   std::string operator()(const RefusedReply& r) const {
     return Encoder().U8(kRefused).U64(id).Bytes(r.sentence).Take();
   }
+  std::string operator()(const Notices& n) const {
+    Encoder out;
+    out.U8(kNoticesReply).U64(id).U8(n.answered ? 1 : 0).U32(static_cast<uint32_t>(n.list.size()));
+    for (const Notice& each : n.list) {
+      out.Bytes(each.cursor).U8(each.account_closed ? 1 : 0);
+      out.U8(static_cast<uint8_t>(each.reason)).Bytes(each.participant_id);
+    }
+    return out.Take();
+  }
 };
+
+bool IsShort(std::string_view text, size_t most) { return !text.empty() && text.size() <= most; }
+
+// nullopt: not within its bounds.
+std::optional<Notices> ReadNotices(Decoder& in) {
+  const uint8_t answered = in.U8();
+  const uint32_t count = in.U32();
+  if (answered > 1 || count > kMaxNotices || (answered == 0 && count > 0)) return std::nullopt;
+  Notices notices{.answered = answered == 1};
+  for (uint32_t i = 0; i < count; ++i) {
+    Notice n;
+    n.cursor = in.Bytes();
+    const uint8_t closed = in.U8(), reason = in.U8();
+    n.account_closed = closed == 1;
+    n.reason = static_cast<NoticeReason>(reason);
+    n.participant_id = in.Bytes();
+    if (closed > 1 || reason < 1 || reason > 3 || !IsShort(n.cursor, kMaxCursorBytes) ||
+        !IsShort(n.participant_id, kMaxParticipantIdBytes)) {
+      return std::nullopt;
+    }
+    notices.list.push_back(std::move(n));
+  }
+  return notices;
+}
 
 }  // namespace
 
@@ -120,7 +161,9 @@ base::Result<Hello> DecodeHello(std::string_view frame) {
   RETURN_IF_ERROR(in.Finish());
   hello.capabilities = {.notfound_is_final = (bits & PAYGATE_BANK_CAP_NOTFOUND_IS_FINAL) != 0,
                         .returns = (bits & PAYGATE_BANK_CAP_RETURNS) != 0,
-                        .enrolment = (bits & PAYGATE_BANK_CAP_ENROLMENT) != 0};
+                        .enrolment = (bits & PAYGATE_BANK_CAP_ENROLMENT) != 0,
+                        .notices = (bits & PAYGATE_BANK_CAP_NOTICES) != 0,
+                        .adapter = hello.adapter};
   return hello;
 }
 
@@ -145,6 +188,9 @@ std::string EncodeRequest(const Request& r) {
     case RequestKind::kVerifyEnrolment:
       out.Bytes(r.account).Bytes(r.enrolment_code);
       out.Bytes(r.registration_digest).Bytes(r.participant_id);
+      break;
+    case RequestKind::kNotices:
+      out.Bytes(r.cursor);
       break;
   }
   return out.Take();
@@ -182,6 +228,9 @@ base::Result<Request> DecodeRequest(std::string_view frame) {
       r.enrolment_code = in.Bytes();
       r.registration_digest = in.Bytes();
       r.participant_id = in.Bytes();
+      break;
+    case RequestKind::kNotices:
+      r.cursor = in.Bytes();
       break;
     default:
       return Fail(ErrorCode::kMalformed, "a request of a kind that the bank host does not know");
@@ -223,6 +272,10 @@ base::Result<Reply> DecodeReply(std::string_view frame) {
     reply.body = HealthReply{healthy == 1};
   } else if (kind == kPrepared) {
     reply.body = PreparedReply{std::string(in.Bytes())};
+  } else if (kind == kNoticesReply) {
+    auto notices = ReadNotices(in);
+    in_range = notices.has_value();
+    if (notices) reply.body = std::move(*notices);
   } else if (kind == kRefused) {
     reply.body = RefusedReply{std::string(in.Bytes())};
   } else {

@@ -32,6 +32,7 @@ enum class RequestKind : uint8_t {
   kStatus = 5,
   kVerifyAccount = 6,
   kVerifyEnrolment = 7,
+  kNotices = 8,
 };
 
 // One request; only the members of its kind mean anything.
@@ -43,6 +44,7 @@ struct Request {
   std::string_view participant_id;       // kVerify…
   std::string_view enrolment_code;       // kVerifyEnrolment
   std::string_view registration_digest;  // kVerifyEnrolment
+  std::string_view cursor;               // kNotices
   std::string_view payment_id;           // kPrepare, from here on
   std::string_view debtor_account;
   std::string_view creditor_account;
@@ -65,7 +67,7 @@ struct RefusedReply {  // of a kPrepare
 };
 struct Reply {
   uint64_t id = 0;
-  std::variant<Answer, Verification, HealthReply, PreparedReply, RefusedReply> body;
+  std::variant<Answer, Verification, HealthReply, PreparedReply, RefusedReply, Notices> body;
 };
 
 std::string EncodeHello(const Hello& hello);

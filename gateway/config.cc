@@ -206,6 +206,7 @@ void ReadEngine(Section s, Config::Engine& engine) {
   s.Time("inquiry_interval_s", engine.inquiry_interval_s, 1, 60);
   s.Time("gateway_document_lifetime_s", engine.gateway_document_lifetime_s, 60, 7 * kDay);
   s.Time("certificate_lifetime_s", engine.certificate_lifetime_s, kDay, 10 * 366 * kDay);
+  s.Time("notices_interval_s", engine.notices_interval_s, 1, 3600);
   s.List("currencies", engine.currencies, CheckCurrency);
   s.Required("public_url", engine.public_url, CheckUrl);
   s.RefuseUnknown();
@@ -249,6 +250,11 @@ void ReadBank(Section s, Config::BankAdapter& bank) {
   s.RefuseUnknown();
 }
 
+void ReadControl(Section s, Config::Control& control) {
+  s.List("users", control.users, CheckLabel);
+  s.RefuseUnknown();
+}
+
 void ReadPrograms(Section s, Config::Programs& programs) {
   s.Optional("front", programs.front, CheckPath);
   s.Optional("engine", programs.engine, CheckPath);
@@ -276,6 +282,7 @@ Config ReadAll(const toml::table& root, Problems& problems) {
   ReadCertificates(table("certificates"), config.certificates);
   ReadToken(table("token"), config.token);
   ReadBank(table("bank"), config.bank);
+  ReadControl(table("control"), config.control);
   ReadPrograms(table("programs"), config.programs);
   top.RefuseUnknown();
   return config;
@@ -315,6 +322,7 @@ std::string Config::TokenSocket(uint32_t index) const {
   return runtime_directory + "/token-" + std::to_string(index) + ".sock";
 }
 std::string Config::BankSocket() const { return runtime_directory + "/bank.sock"; }
+std::string Config::ControlSocket() const { return runtime_directory + "/control.sock"; }
 std::string Config::FrontPortFile() const { return runtime_directory + "/front.port"; }
 std::string Config::ReloadOutcomeFile() const { return runtime_directory + "/engine.reload"; }
 

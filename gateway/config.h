@@ -57,6 +57,7 @@ struct Config {
     std::chrono::seconds inquiry_interval_s{2};  // first; doubles up to a minute
     std::chrono::seconds gateway_document_lifetime_s{3600};
     std::chrono::seconds certificate_lifetime_s{2 * 365 * 24 * 3600};
+    std::chrono::seconds notices_interval_s{5};  // between questions for the bank's notices
     std::vector<std::string> currencies{"EUR", "GBP", "USD"};  // accepted
     std::string public_url;               // for CRL and OCSP addresses in certificates
     bool operator==(const Engine&) const = default;
@@ -94,6 +95,11 @@ struct Config {
     bool operator==(const BankAdapter&) const = default;
   } bank;
 
+  struct Control {
+    std::vector<std::string> users;  // whom control.sock serves besides root and the engine's user
+    bool operator==(const Control&) const = default;
+  } control;
+
   // Programs; empty: beside paygated itself.
   struct Programs {
     std::string front, engine, token, bank;
@@ -103,6 +109,7 @@ struct Config {
   std::string EngineSocket() const;  // runtime_directory/engine.sock
   std::string TokenSocket(uint32_t index) const;
   std::string BankSocket() const;
+  std::string ControlSocket() const;  // runtime_directory/control.sock
   std::string FrontPortFile() const;  // runtime_directory/front.port
   // One line by the engine at each SIGHUP: kReloadDone, or kReloadRefused and a sentence.
   std::string ReloadOutcomeFile() const;

@@ -63,6 +63,8 @@ class AuthorisationReader {
   // Payments without stored results, oldest first: open, or with the outcome alone.
   virtual base::Status ForEachOpen(const std::function<void(const Payment&)>& visit) const = 0;
   virtual size_t OpenCount() const = 0;
+  // payment_ids of those, at most `limit`.
+  virtual std::vector<std::string> OldestOpen(size_t limit) const = 0;
   // Names of the storage keys that open intents still need.
   virtual std::vector<std::string> PreparedKeysInUse() const = 0;
 };

@@ -18,6 +18,7 @@ void* ToContext(uint64_t id) { return reinterpret_cast<void*>(static_cast<uintpt
 
 Calls::Result DontKnow(Calls::Kind kind) {
   if (kind == Calls::Kind::kVerify) return Verification{};
+  if (kind == Calls::Kind::kNotices) return Notices{};
   return Answer{};
 }
 
@@ -28,7 +29,7 @@ void LogBreach(std::string_view what) {
 }  // namespace
 
 Calls::Result Calls::Refusal(Kind kind, int returned) const {
-  if (kind == Kind::kVerify) return Verification{};
+  if (kind == Kind::kVerify || kind == Kind::kNotices) return DontKnow(kind);
   if (kind == Kind::kSubmit && !refusals_believed_) return Answer{};
   if (returned == PAYGATE_BANK_E_BUSY) return Answer{.outcome = Outcome::kBusy};
   // Bytes that the adapter does not take: they did not reach the bank now, but what an earlier
@@ -48,8 +49,8 @@ void Calls::Start(Kind kind, Deliver deliver, Starter start) {
     }
   }
   if (id == 0) {
-    deliver(kind == Kind::kVerify ? Result(Verification{})
-                                  : Result(Answer{.outcome = Outcome::kBusy}));
+    const bool transfer = kind == Kind::kSubmit || kind == Kind::kStatus;
+    deliver(transfer ? Result(Answer{.outcome = Outcome::kBusy}) : DontKnow(kind));
     return;
   }
   starting_here = id;

@@ -1,5 +1,7 @@
 #include "bank/host/host.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "base/secret_bytes.h"
 
@@ -42,6 +44,43 @@ std::optional<Calls::Result> ToVerification(const paygate_bank_verification* v) 
   return out;
 }
 
+std::optional<Notice> ToNotice(const paygate_bank_notice* n) {
+  if (!n || n->size < offsetof(paygate_bank_notice, participant_id) + sizeof(char*) ||
+      !n->cursor || !n->participant_id || n->kind < PAYGATE_BANK_REVOKE ||
+      n->kind > PAYGATE_BANK_ACCOUNT_CLOSED || n->reason < PAYGATE_BANK_KEY_COMPROMISE ||
+      n->reason > PAYGATE_BANK_SUPERSEDED)
+    return std::nullopt;
+  Notice notice{.cursor = n->cursor,
+                .account_closed = n->kind == PAYGATE_BANK_ACCOUNT_CLOSED,
+                .reason = static_cast<NoticeReason>(n->reason),
+                .participant_id = n->participant_id};
+  const auto good = [](const std::string& text, size_t most) {
+    return !text.empty() && text.size() <= most &&
+           std::ranges::all_of(text, [](char c) { return c > ' ' && c <= '~'; });
+  };
+  if (!good(notice.cursor, kMaxCursorBytes) ||
+      !good(notice.participant_id, kMaxParticipantIdBytes))
+    return std::nullopt;
+  return notice;
+}
+
+// One notice that is none spoils the list: to pass over it could leave a thief at large.
+std::optional<Calls::Result> ToNotices(const paygate_bank_notice_list* l) {
+  if (!l || l->size < offsetof(paygate_bank_notice_list, notices) + sizeof(void*) ||
+      l->count > kMaxNotices || (l->count > 0 && !l->notices))
+    return std::nullopt;
+  Notices notices{.answered = l->answered != 0};
+  for (uint32_t i = 0; notices.answered && i < l->count; ++i) {
+    auto notice = ToNotice(l->notices[i]);
+    if (!notice) return std::nullopt;
+    notices.list.push_back(std::move(*notice));
+  }
+  return notices;
+}
+
+void Noticed(void* ctx, const paygate_bank_notice_list* l) {
+  the_calls.load()->Complete(ctx, ToNotices(l));
+}
 void Done(void* ctx, const paygate_bank_result* r) { the_calls.load()->Complete(ctx, ToAnswer(r)); }
 void Verified(void* ctx, const paygate_bank_verification* v) {
   the_calls.load()->Complete(ctx, ToVerification(v));
@@ -168,11 +207,13 @@ void Host::Handle(const std::shared_ptr<base::Channel>& channel, const Request& 
       request.kind == RequestKind::kVerifyAccount || request.kind == RequestKind::kVerifyEnrolment;
   if (draining_) {
     if (verify) return deliver(Verification{});
+    if (request.kind == RequestKind::kNotices) return deliver(Notices{});
     return deliver(Answer{.outcome = Outcome::kBusy});
   }
-  const auto kind = verify                                 ? Calls::Kind::kVerify
-                    : request.kind == RequestKind::kSubmit ? Calls::Kind::kSubmit
-                                                           : Calls::Kind::kStatus;
+  const auto kind = verify                                  ? Calls::Kind::kVerify
+                    : request.kind == RequestKind::kNotices ? Calls::Kind::kNotices
+                    : request.kind == RequestKind::kSubmit  ? Calls::Kind::kSubmit
+                                                            : Calls::Kind::kStatus;
   calls_.Start(kind, std::move(deliver),
                [this, &request](void* ctx) { return StartInPlugin(request, ctx); });
 }
@@ -194,6 +235,9 @@ int Host::StartInPlugin(const Request& r, void* ctx) noexcept {
       return t.verify_enrolment(bank, CText(r.account).get(), CText(r.enrolment_code).get(),
                                 CText(r.registration_digest).get(), CText(r.participant_id).get(),
                                 Verified, ctx);
+    case RequestKind::kNotices:
+      if (!plugin_.capabilities().notices) return PAYGATE_BANK_E_INPUT;
+      return t.notices(bank, CText(r.cursor).get(), Noticed, ctx);
     default:
       return PAYGATE_BANK_E_INPUT;
   }

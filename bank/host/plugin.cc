@@ -33,6 +33,7 @@ bool LacksAFunction(const paygate_bank_adapter_v1& t) {
       !t.drain || !t.close)
     return true;
   if ((t.capabilities & PAYGATE_BANK_CAP_ENROLMENT) && !t.verify_enrolment) return true;
+  if ((t.capabilities & PAYGATE_BANK_CAP_NOTICES) && !t.notices) return true;
   return (t.capabilities & PAYGATE_BANK_CAP_RETURNS) && !t.prepare_return;
 }
 
@@ -93,7 +94,9 @@ base::Status Plugin::Open(const std::string& config) {
 Capabilities Plugin::capabilities() const {
   return {.notfound_is_final = (table_.capabilities & PAYGATE_BANK_CAP_NOTFOUND_IS_FINAL) != 0,
           .returns = (table_.capabilities & PAYGATE_BANK_CAP_RETURNS) != 0,
-          .enrolment = (table_.capabilities & PAYGATE_BANK_CAP_ENROLMENT) != 0};
+          .enrolment = (table_.capabilities & PAYGATE_BANK_CAP_ENROLMENT) != 0,
+          .notices = (table_.capabilities & PAYGATE_BANK_CAP_NOTICES) != 0,
+          .adapter = name()};
 }
 
 }  // namespace paygate::bank::host

@@ -9,7 +9,7 @@
  * looks at a field only if `size` covers it. Strings are NUL-terminated UTF-8; NULL means absent.
  *
  * Threads: after open(), any function except close() may be called from several threads at once.
- * Completion: submit, status, verify_account and verify_enrolment complete by calling
+ * Completion: submit, status, verify_account, verify_enrolment and notices complete by calling
  * done(ctx, result) EXACTLY ONCE, from any thread, NEVER from inside the call that started
  * it, and never after close() has returned. If a starting function returns nonzero, it completes
  * never and nothing happened. Starting functions return promptly: they never wait for a bank.
@@ -57,6 +57,7 @@ typedef enum {
 #define PAYGATE_BANK_CAP_NOTFOUND_IS_FINAL (1u << 0) /* NOT_FOUND after the deadline: never */
 #define PAYGATE_BANK_CAP_RETURNS           (1u << 1) /* prepare_return works */
 #define PAYGATE_BANK_CAP_ENROLMENT         (1u << 2) /* verify_enrolment works */
+#define PAYGATE_BANK_CAP_NOTICES           (1u << 3) /* notices works */
 
 /* A credit transfer. Amounts are int64 minor units; accounts are IBANs in electronic form. */
 typedef struct {
@@ -101,6 +102,34 @@ typedef struct {
   const char* currency;        /* of the account, with VERIFIED, if the bank tells; else NULL */
 } paygate_bank_verification;
 
+/* What the bank tells on its own account, about a participant whose ID_X it learnt from
+ * verify_enrolment. */
+#define PAYGATE_BANK_MAX_NOTICES 64u /* in one answer */
+#define PAYGATE_BANK_MAX_CURSOR  64u /* bytes */
+typedef enum {
+  PAYGATE_BANK_REVOKE = 1,          /* end this participant's certificates: lost, stolen, … */
+  PAYGATE_BANK_ACCOUNT_CLOSED = 2   /* the account is closed, and so its certificates end */
+} paygate_bank_notice_kind;
+typedef enum {
+  PAYGATE_BANK_KEY_COMPROMISE = 1,
+  PAYGATE_BANK_CESSATION_OF_OPERATION = 2,
+  PAYGATE_BANK_SUPERSEDED = 3
+} paygate_bank_notice_reason;
+typedef struct {
+  uint32_t size;
+  const char* cursor;          /* opaque, printable, unique; what follows it is asked for next */
+  uint32_t kind;               /* paygate_bank_notice_kind */
+  uint32_t reason;             /* paygate_bank_notice_reason */
+  const char* participant_id;
+} paygate_bank_notice;
+typedef struct {
+  uint32_t size;
+  uint32_t answered;           /* 0: the bank could not be asked; later */
+  uint32_t count;              /* <= PAYGATE_BANK_MAX_NOTICES; the rest is asked for next */
+  const paygate_bank_notice* const* notices; /* oldest first */
+} paygate_bank_notice_list;
+
+typedef void (*paygate_bank_noticed)(void* ctx, const paygate_bank_notice_list* list);
 typedef void (*paygate_bank_done)(void* ctx, const paygate_bank_result* result);
 typedef void (*paygate_bank_verified)(void* ctx, const paygate_bank_verification* verification);
 typedef void (*paygate_bank_bytes)(void* ctx, const uint8_t* bytes, size_t size);
@@ -156,6 +185,11 @@ typedef struct {
   /* No new work will come; returns when everything in flight has completed. */
   void (*drain)(paygate_bank* bank);
   void (*close)(paygate_bank* bank);
+  /* The notices that came after this cursor ("" for the first of all), for ever the same: a notice
+   * that the gateway lost in a crash is asked for again. Asked every few seconds. May be NULL
+   * without PAYGATE_BANK_CAP_NOTICES. */
+  int (*notices)(paygate_bank* bank, const char* after_cursor, paygate_bank_noticed done,
+                 void* ctx);
 } paygate_bank_adapter_v1;
 
 /* The one exported symbol. The host passes the newest version it knows; the adapter returns the

@@ -12,7 +12,9 @@
 #include "base/file.h"
 #include "base/ipc.h"
 #include "base/log.h"
+#include "gateway/engine/control_server.h"
 #include "gateway/engine/engine.h"
+#include "gateway/engine/operator_commands.h"
 #include "gateway/engine/reloader.h"
 #include "hsm/token/client.h"
 #include "storage/rocksdb/rocks_store.h"
@@ -158,6 +160,11 @@ Status RunEngine(const std::string& config_path, const base::Clock& clock) {
   Engine engine(config, clock, keys, *storage_keys, *store, *bank);
   RETURN_IF_ERROR(engine.Recover());
 
+  Control control;
+  AddOperatorCommands(
+      {.gateway_id = config.gateway_id, .clock = clock, .store = *store, .bank = *bank}, control);
+  ASSIGN_OR_RETURN(auto control_server, ControlServer::Open(config.ControlSocket(),
+                                                            config.control.users, control));
   ASSIGN_OR_RETURN(auto listener, base::Listener::Open(config.EngineSocket()));
   FrontServer fronts(*listener, engine);
   fronts.Start();
@@ -168,6 +175,7 @@ Status RunEngine(const std::string& config_path, const base::Clock& clock) {
   }
 
   base::LogInfo("engine.stopping");
+  control_server.reset();
   fronts.StopReading();
   engine.Drain();
   bank.reset();  // completes what was in flight as unknown: it is asked about at the next start

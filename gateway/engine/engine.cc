@@ -49,6 +49,7 @@ Limits LimitsOf(const Config::Engine& config) {
           .inquiry_interval = config.inquiry_interval_s,
           .gateway_document_lifetime = config.gateway_document_lifetime_s,
           .certificate_lifetime = config.certificate_lifetime_s,
+          .notices_interval = config.notices_interval_s,
           .currencies = {config.currencies.begin(), config.currencies.end()}};
 }
 
@@ -90,6 +91,7 @@ Engine::Engine(const Config& config, const base::Clock& clock, const KeysInForce
                 .limits = limits_}),
       mailbox_(clock, envelope_, messages_, store.mailbox(), parking_, limits_),
       revocation_(clock, envelope_, messages_, store.certificates(), limits_),
+      bank_notices_(clock, store.bank_notices(), bank, workers_, limits_.notices_interval),
       documents_(clock, envelope_, limits_),
       crls_(clock, envelope_, store.statuses(), workers_, config.engine.public_url),
       ocsp_(clock, envelope_, store.statuses()) {}
@@ -222,6 +224,7 @@ void Engine::Tick() {
   if (token_serves_ && !token_served) settler_.TokenIsBack();
   settler_.Tick();
   crls_.Tick();
+  bank_notices_.Tick();
   if (now < housekeep_at_) return;
   housekeep_at_ = now + kHousekeepingInterval;
   Housekeep();

@@ -15,6 +15,7 @@
 #include "base/mutex.h"
 #include "base/worker_pool.h"
 #include "gateway/config.h"
+#include "gateway/engine/bank_notices.h"
 #include "gateway/engine/challenge.h"
 #include "gateway/engine/crls.h"
 #include "gateway/engine/documents.h"
@@ -89,6 +90,7 @@ class Engine {
   Payment payment_;
   Mailbox mailbox_;
   Revocation revocation_;
+  BankNotices bank_notices_;
   Documents documents_;
   Crls crls_;
   Ocsp ocsp_;

@@ -10,7 +10,8 @@ namespace paygate::gateway::engine {
 
 struct Limits {
   std::chrono::seconds handshake_lifetime, csblk_lifetime, clock_skew, payment_wait, bank_deadline,
-      inquiry_interval, gateway_document_lifetime, certificate_lifetime;
+      inquiry_interval, gateway_document_lifetime, certificate_lifetime,
+      notices_interval;
   std::set<std::string, std::less<>> currencies;
 
   bool Accepts(std::string_view currency) const { return currencies.contains(currency); }

@@ -1,5 +1,7 @@
 #include "storage/rocksdb/open_intents.h"
 
+#include <algorithm>
+
 namespace paygate::storage::rocksdb {
 
 void OpenIntents::Add(base::UnixTime recorded_at, const std::string& payment_id,
@@ -34,11 +36,14 @@ size_t OpenIntents::Count() const {
   return open_.size();
 }
 
-std::vector<std::string> OpenIntents::PaymentIds() const {
+std::vector<std::string> OpenIntents::PaymentIds(size_t limit) const {
   base::MutexLock lock(mutex_);
   std::vector<std::string> ids;
-  ids.reserve(open_.size());
-  for (const auto& [key, prepared_key] : open_) ids.push_back(key.second);
+  ids.reserve(std::min(limit, open_.size()));
+  for (const auto& [key, prepared_key] : open_) {
+    if (ids.size() >= limit) break;
+    ids.push_back(key.second);
+  }
   return ids;
 }
 

@@ -26,7 +26,8 @@ class OpenIntents {
   void Remove(base::UnixTime recorded_at, const std::string& payment_id) EXCLUDES(mutex_);
 
   size_t Count() const EXCLUDES(mutex_);
-  std::vector<std::string> PaymentIds() const EXCLUDES(mutex_);  // oldest first
+  // Oldest first.
+  std::vector<std::string> PaymentIds(size_t limit = SIZE_MAX) const EXCLUDES(mutex_);
   std::vector<std::string> KeysInUse() const EXCLUDES(mutex_);
 
  private:

@@ -31,6 +31,9 @@ class Payments final : public AuthorisationStore, public AuthorisationReader, In
 
   base::Result<std::optional<Payment>> Find(std::string_view payment_id) const override;
   base::Status ForEachOpen(const std::function<void(const Payment&)>& visit) const override;
+  std::vector<std::string> OldestOpen(size_t limit) const override {
+    return open_.PaymentIds(limit);
+  }
   size_t OpenCount() const override { return open_.Count(); }
   std::vector<std::string> PreparedKeysInUse() const override { return open_.KeysInUse(); }
 

@@ -29,7 +29,10 @@ TEST(BankFrames, GiveBackWhatWasPutIn) {
   for (const Reply& reply :
        {Reply{1, Answer{Outcome::kRejected, "AM04", "", "signed"}},
         Reply{2, Verification{Verdict::kVerified, "", "GBP"}}, Reply{3, HealthReply{true}},
-        Reply{4, PreparedReply{"bytes"}}, Reply{5, RefusedReply{"why"}}}) {
+        Reply{4, PreparedReply{"bytes"}}, Reply{5, RefusedReply{"why"}},
+        Reply{6, Notices{true, {{"7", true, NoticeReason::kSuperseded, "id"}, {.cursor = "8",
+                                                                             .participant_id = "x"}}}},
+        Reply{7, Notices{}}}) {
     const std::string bytes = EncodeReply(reply);
     const auto back = DecodeReply(bytes);
     ASSERT_TRUE(back.has_value());
@@ -50,6 +53,20 @@ TEST(BankFrames, RefuseAnOutcomeThatIsNone) {
   EXPECT_FALSE(DecodeReply(EncodeReply({9, Answer{.outcome = static_cast<Outcome>(99)}})));
   EXPECT_FALSE(DecodeReply(EncodeReply({9, Answer{.outcome = static_cast<Outcome>(0)}})));
   EXPECT_FALSE(DecodeReply(EncodeReply({9, Verification{.verdict = static_cast<Verdict>(4)}})));
+}
+
+TEST(BankFrames, RefuseNoticesBeyondTheirBounds) {
+  const Notice good{.cursor = "1", .participant_id = "id"};
+  EXPECT_TRUE(DecodeReply(EncodeReply({9, Notices{true, {kMaxNotices, good}}})));
+  EXPECT_FALSE(DecodeReply(EncodeReply({9, Notices{true, {kMaxNotices + 1, good}}})));
+  EXPECT_FALSE(DecodeReply(EncodeReply({9, Notices{false, {good}}}))) << "no answer, and yet one";
+  for (auto spoil : {+[](Notice& n) { n.cursor = ""; }, +[](Notice& n) { n.participant_id = ""; },
+                     +[](Notice& n) { n.cursor = std::string(kMaxCursorBytes + 1, 'c'); },
+                     +[](Notice& n) { n.reason = static_cast<NoticeReason>(4); }}) {
+    Notice bad = good;
+    spoil(bad);
+    EXPECT_FALSE(DecodeReply(EncodeReply({9, Notices{true, {bad}}})));
+  }
 }
 
 }  // namespace

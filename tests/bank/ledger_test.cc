@@ -31,6 +31,37 @@ class LedgerTest : public ::testing::Test {
   TempDir dir_;
 };
 
+TEST_F(LedgerTest, TakesOrdersWhileItRunsAndTellsOfThemForEver) {
+  const auto told = [](Ledger& ledger, uint64_t after) {
+    std::promise<std::vector<BankNotice>> promise;
+    EXPECT_TRUE(ledger.Notices(after, 64, [&](bool asked, std::vector<BankNotice> page) {
+      EXPECT_TRUE(asked);
+      promise.set_value(std::move(page));
+    }));
+    return promise.get_future().get();
+  };
+  const std::string path = SmallBank(dir_).ledger;
+  const Order close{.close = true, .account = kAlice};
+  const Order revoke{.account = kAlice, .participant = "ID", .reason = "superseded"};
+  {
+    auto ledger = Open();
+    EXPECT_TRUE(told(*ledger, 0).empty());
+    ASSERT_TRUE(AppendOrder(path, revoke));
+    ASSERT_TRUE(AppendOrder(path, revoke));
+    EXPECT_FALSE(AppendOrder(path, {.account = kAlice, .participant = "a b", .reason = "x"}));
+    const auto page = told(*ledger, 0);
+    ASSERT_EQ(page.size(), 1u) << "ordered twice, done once";
+    EXPECT_EQ(page[0].participant, "ID");
+    EXPECT_EQ(page[0].reason, "superseded");
+    ASSERT_TRUE(AppendOrder(path, close));
+    EXPECT_EQ(Submit(*ledger, Prepared(1, 250)).reason, "AC04") << "at once";
+  }
+  auto ledger = Open();
+  EXPECT_EQ(told(*ledger, 0).size(), 1u) << "nobody had enrolled for the closed account";
+  EXPECT_TRUE(told(*ledger, 1).empty());
+  EXPECT_EQ(Submit(*ledger, Prepared(2, 250)).reason, "AC04");
+}
+
 TEST_F(LedgerTest, RemembersEverythingAfterARestart) {
   Open();
   {

@@ -18,7 +18,10 @@ class ScriptedBank final : public Bank {
   enum class Call : uint8_t { kSubmit, kStatus };
 
   base::Result<Capabilities> GetCapabilities() override {
-    return Capabilities{.notfound_is_final = notfound_is_final, .enrolment = true};
+    return Capabilities{.notfound_is_final = notfound_is_final,
+                        .enrolment = true,
+                        .notices = true,
+                        .adapter = "scripted"};
   }
   bool Healthy() const override { return true; }
   base::Result<std::string> Prepare(const Transfer& transfer) override {
@@ -39,6 +42,13 @@ class ScriptedBank final : public Bank {
   void VerifyEnrolment(std::string_view, std::string_view, std::string_view, std::string_view,
                        VerificationCallback done) override {
     done(verification);
+  }
+
+  void AskNotices(std::string_view after, NoticesCallback done) override {
+    ++notices_asked;
+    Notices answer = notices;
+    std::erase_if(answer.list, [&](const Notice& n) { return n.cursor <= after; });
+    done(std::move(answer));
   }
 
   // Answers the oldest call that waits. False if none does.
@@ -70,6 +80,8 @@ class ScriptedBank final : public Bank {
   }
 
   bool notfound_is_final = true;
+  Notices notices;  // none until a test sets it; their cursors sort as texts
+  int notices_asked = 0;
   bool away = false;
   std::function<void()> while_preparing;  // what happens in the world meanwhile
   std::function<void()> while_verifying;  // an account

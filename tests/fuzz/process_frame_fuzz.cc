@@ -3,6 +3,7 @@
 #include "bank/adapters/embedded/record.h"
 #include "bank/adapters/embedded/transfer.h"
 #include "bank/frames.h"
+#include "gateway/control_frames.h"
 #include "gateway/frames.h"
 #include "hsm/token/wire.h"
 #include "tests/fuzz/fuzz.h"
@@ -10,7 +11,7 @@
 using namespace paygate;
 
 void Fuzz(std::string_view input) {
-  switch (Choose(input, 10)) {
+  switch (Choose(input, 12)) {
     case 0: {
       auto frame = gateway::DecodeFromFront(input);
       if (!frame) return;
@@ -29,6 +30,17 @@ void Fuzz(std::string_view input) {
     case 6: return (void)hsm::token::DecodeReply(input);
     case 7: return (void)hsm::token::DecodeKeys(input);
     case 8: return (void)bank::embedded::DecodeRecord(input);
+    case 10: {
+      auto request = gateway::DecodeControlRequest(input);
+      if (request) Require(gateway::Encode(*request) == input, "one spelling of a request");
+      return;
+    }
+    case 11: {
+      auto reply = gateway::DecodeControlReply(input);
+      if (reply && (reply->json.empty() || reply->error.empty()))
+        Require(gateway::Encode(*reply) == input, "one spelling of a reply");
+      return;
+    }
     default: return (void)bank::embedded::ParsePrepared(input);
   }
 }

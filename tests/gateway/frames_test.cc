@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "gateway/control_frames.h"
+
 namespace paygate::gateway {
 namespace {
 
@@ -17,6 +19,26 @@ TEST(Frames, CarryARequestUnchanged) {
   EXPECT_EQ(request.content_type, kRequest.content_type);
   EXPECT_EQ(request.source, kRequest.source);
   EXPECT_EQ(request.body, kRequest.body);
+}
+
+TEST(ControlFrames, CarryRequestAndReplyAndNothingElse) {
+  const ControlRequest request{"participants.hold", {{"id", "x"}, {"note", "case 17"}}};
+  const std::string frame = Encode(request);
+  const auto decoded = DecodeControlRequest(frame);
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(decoded->command, request.command);
+  EXPECT_EQ(decoded->arguments, request.arguments);
+  for (size_t n = 0; n < frame.size(); ++n) EXPECT_FALSE(DecodeControlRequest(frame.substr(0, n)));
+  EXPECT_FALSE(DecodeControlRequest(frame + "x"));
+  ControlRequest many{"x", {}};
+  for (char c = 'a'; c <= 'q'; ++c) many.arguments[std::string(1, c)] = "";
+  EXPECT_FALSE(DecodeControlRequest(Encode(many))) << "seventeen arguments";
+
+  const ControlReply good{.json = "{}", .error_code = {}, .error = {}};
+  const ControlReply bad{.json = {}, .error_code = "not-found", .error = "no such participant"};
+  EXPECT_EQ(DecodeControlReply(Encode(good))->json, "{}");
+  EXPECT_EQ(DecodeControlReply(Encode(bad))->error, bad.error);
+  EXPECT_FALSE(DecodeControlReply(Encode(ControlReply{})));
 }
 
 TEST(Frames, CarryAnAnswerUnchanged) {

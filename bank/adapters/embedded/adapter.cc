@@ -1,10 +1,12 @@
 // The embedded bank behind the plugin ABI (bank/include/bank_adapter.h): translation only. No
 // exception leaves: allocation failure ends the process, and everything else here is a Result.
+#include <charconv>
 #include <cstddef>
 
 #include "bank/adapters/embedded/ledger.h"
 #include "bank/include/bank_adapter.h"
 
+using paygate::bank::embedded::BankNotice;
 using paygate::bank::embedded::Config;
 using paygate::bank::embedded::Ledger;
 using paygate::bank::embedded::ParseConfig;
@@ -46,6 +48,12 @@ uint32_t ToOutcome(TransferState state) {
       return PAYGATE_BANK_UNKNOWN;
   }
   return PAYGATE_BANK_UNKNOWN;
+}
+
+uint32_t ToReason(const std::string& reason) {
+  if (reason == "superseded") return PAYGATE_BANK_SUPERSEDED;
+  if (reason == "cessationOfOperation") return PAYGATE_BANK_CESSATION_OF_OPERATION;
+  return PAYGATE_BANK_KEY_COMPROMISE;
 }
 
 Ledger::TransferDone ToDone(paygate_bank_done done, void* ctx) {
@@ -147,6 +155,34 @@ int VerifyEnrolment(paygate_bank* bank, const char* account, const char* code,
                                         Text(participant), ToDone(done, ctx)));
 }
 
+// The cursor is the notice's number, in decimal.
+int Notices(paygate_bank* bank, const char* after, paygate_bank_noticed done, void* ctx) {
+  const std::string_view text = after ? after : "";
+  uint64_t number = 0;
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (!text.empty() && (error != std::errc() || rest != text.data() + text.size()))
+    return PAYGATE_BANK_E_INPUT;
+  const auto give = [done, ctx, number](bool asked, const std::vector<BankNotice>& page) {
+    std::vector<std::string> cursors;
+    std::vector<paygate_bank_notice> notices;
+    std::vector<const paygate_bank_notice*> list;
+    for (size_t i = 0; i < page.size(); ++i) cursors.push_back(std::to_string(number + i + 1));
+    for (size_t i = 0; i < page.size(); ++i)
+      notices.push_back({.size = sizeof(paygate_bank_notice),
+                         .cursor = cursors[i].c_str(),
+                         .kind = page[i].closed ? PAYGATE_BANK_ACCOUNT_CLOSED : PAYGATE_BANK_REVOKE,
+                         .reason = ToReason(page[i].reason),
+                         .participant_id = page[i].participant.c_str()});
+    for (const paygate_bank_notice& notice : notices) list.push_back(&notice);
+    const paygate_bank_notice_list answer{.size = sizeof(paygate_bank_notice_list),
+                                          .answered = asked ? 1u : 0u,
+                                          .count = static_cast<uint32_t>(list.size()),
+                                          .notices = list.data()};
+    done(ctx, &answer);
+  };
+  return ReturnCode(bank->ledger->Notices(number, PAYGATE_BANK_MAX_NOTICES, give));
+}
+
 void Drain(paygate_bank* bank) { bank->ledger->Drain(); }
 void Close(paygate_bank* bank) { delete bank; }
 
@@ -154,7 +190,8 @@ constexpr paygate_bank_adapter_v1 kTable = {
     .size = sizeof(paygate_bank_adapter_v1),
     .version = 1,
     .name = "embedded",
-    .capabilities = PAYGATE_BANK_CAP_NOTFOUND_IS_FINAL | PAYGATE_BANK_CAP_ENROLMENT,
+    .capabilities = PAYGATE_BANK_CAP_NOTFOUND_IS_FINAL | PAYGATE_BANK_CAP_ENROLMENT |
+                    PAYGATE_BANK_CAP_NOTICES,
     .open = Open,
     .health = Health,
     .prepare = Prepare,
@@ -164,7 +201,8 @@ constexpr paygate_bank_adapter_v1 kTable = {
     .verify_enrolment = VerifyEnrolment,
     .prepare_return = nullptr,
     .drain = Drain,
-    .close = Close};
+    .close = Close,
+    .notices = Notices};
 
 }  // namespace
 

@@ -89,7 +89,7 @@ std::string Books::ReasonToReject(const TransferOrder& order, int64_t now) const
   const Account* creditor = Find(order.creditor);
   if (!debtor) return "AC02";
   if (!creditor) return "AC03";
-  if (debtor->closed || creditor->closed) return "AC04";
+  if (IsClosed(debtor->iban) || IsClosed(creditor->iban)) return "AC04";
   for (const Account* side : {debtor, creditor})
     if (currencies_.at(side->iban) != order.currency) return "AM03";
   for (const Account* side : {debtor, creditor})
@@ -164,9 +164,10 @@ Decision<TransferAnswer> Books::DecideStatus(const TransferOrder& order, const s
 VerifyAnswer Books::VerifyAccount(std::string_view iban, std::string_view participant) const {
   const Account* account = Find(iban);
   if (!account) return {false, "AC01", ""};
-  if (account->closed) return {false, "AC04", ""};
+  if (IsClosed(account->iban)) return {false, "AC04", ""};
   const auto it = enrolments_.find(std::string(iban));
-  if (it == enrolments_.end() || it->second.participant != participant || participant.empty())
+  if (it == enrolments_.end() || it->second.participant != participant || participant.empty() ||
+      revoked_.contains(participant))
     return {false, "AG01", ""};
   return {true, "", currencies_.at(account->iban)};
 }
@@ -177,7 +178,7 @@ Decision<VerifyAnswer> Books::DecideEnrolment(std::string_view iban, std::string
   const VerifyAnswer refused{false, "AG01", ""};
   const Account* account = Find(iban);
   if (!account) return {{false, "AC01", ""}, {}};
-  if (account->closed) return {{false, "AC04", ""}, {}};
+  if (IsClosed(account->iban)) return {{false, "AC04", ""}, {}};
   if (account->enrolment_code.empty() || code.empty() || registration.empty() ||
       participant.empty())
     return {refused, {}};
@@ -203,6 +204,7 @@ Decision<VerifyAnswer> Books::DecideEnrolment(std::string_view iban, std::string
     return {refused, {}};
   if (counted && e.refused.size() >= config_.enrolment_tries) return {refused, {}};
   if (e.code == in_force) return {refused, {}};  // used by another registration
+  if (account->enrolment_expires != 0 && now >= account->enrolment_expires) return {refused, {}};
   if (base::SecretBytes::CopyOf(code) == account->enrolment_code) {
     enrolled.code = in_force;
     return {verified, std::move(enrolled)};
@@ -238,6 +240,10 @@ base::Status Books::Apply(const Record& r) {
     case RecordKind::kEnrolled:
     case RecordKind::kWrongCode:
       ApplyEnrolment(r);
+      return {};
+    case RecordKind::kClosed:
+    case RecordKind::kRevoked:
+      ApplyOrder(r);
       return {};
   }
   return Misfit("a record of an unknown kind");
@@ -301,6 +307,7 @@ void Books::ApplyEnrolment(const Record& r) {
     e.registration = r.registration;
     e.participant = r.participant;
     e.code = r.code;
+    e.participants.push_back(r.participant);
     return;
   }
   if (e.tried_code != r.code) e.refused.clear();

@@ -13,9 +13,11 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "bank/adapters/embedded/config.h"
 #include "bank/adapters/embedded/record.h"
@@ -50,6 +52,12 @@ struct VerifyAnswer {
   std::string currency;
 };
 
+struct BankNotice {  // what the gateway is told; the first has cursor 1
+  bool closed = false;  // the account; otherwise a revocation
+  std::string reason;   // "keyCompromise" …
+  std::string participant;
+};
+
 struct Totals {
   size_t transfers_completed = 0;
   size_t transfers_pending = 0;
@@ -73,6 +81,17 @@ class Books {
   Decision<VerifyAnswer> DecideEnrolment(std::string_view account, std::string_view code,
                                          std::string_view registration,
                                          std::string_view participant, int64_t now) const;
+
+  // Orders of the bank's staff; no record if there is nothing to do (any more). A participant is
+  // named, so that an order read twice never meets a later one who enrolled for the account.
+  std::optional<Record> DecideClose(std::string_view account, int64_t now) const;
+  std::optional<Record> DecideRevoke(std::string_view account, std::string_view participant,
+                                     std::string_view reason, int64_t now) const;
+  // At most `limit` notices after the first `after`.
+  std::vector<BankNotice> NoticesAfter(uint64_t after, size_t limit) const;
+  // Who enrolled for the account last; empty for nobody.
+  std::string ParticipantOf(std::string_view account) const;
+  bool IsClosed(std::string_view account) const;
 
   base::Status Apply(const Record& record);
 
@@ -98,6 +117,7 @@ class Books {
     std::string registration, participant, code;  // of the enrolment that counts
     std::string tried_code;                       // the code in force when the tries were counted
     std::vector<std::string> refused;             // registrations refused under it; each is a try
+    std::vector<std::string> participants;        // all that ever enrolled
   };
 
   const Account* Find(std::string_view iban) const;
@@ -109,6 +129,7 @@ class Books {
   base::Status ApplyPostings(const Record& record);
   base::Status ApplyTransfer(const Record& record);
   void ApplyEnrolment(const Record& record);
+  void ApplyOrder(const Record& record);
 
   const Config& config_;
   std::unordered_map<std::string, const Account*> accounts_;  // of the file
@@ -116,6 +137,9 @@ class Books {
   std::map<std::string, std::string> currencies_;             // account → currency
   std::unordered_map<std::string, Transaction> transactions_;
   std::unordered_map<std::string, Enrolment> enrolments_;
+  std::set<std::string, std::less<>> closed_;   // accounts, by order
+  std::set<std::string, std::less<>> revoked_;  // participants
+  std::vector<BankNotice> notices_;
 };
 
 // The bank's own accounts.

@@ -6,6 +6,7 @@
 //   pending_inquiries = 2     # optional        currency       = "GBP"
 //                                               balance        = "1000.00"
 //                                               enrolment_code = "…"           # optional
+//                                               enrolment_expires = 2027-01-31T00:00:00Z  # opt.
 //                                               overdraft      = "50.00"       # optional
 //                                               closed         = true          # optional
 //                                               behaviour      = "pending"     # optional; or
@@ -15,8 +16,10 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <chrono>
 #include <set>
 
+#include "base/clock.h"
 #include "base/file.h"
 
 namespace paygate::bank::embedded {
@@ -107,10 +110,27 @@ base::Status SetBehaviour(const toml::table& table, Account& account, const std:
   return {};
 }
 
+base::Status SetExpiry(const toml::table& table, Account& account, const std::string& where) {
+  if (!table.contains("enrolment_expires")) return {};
+  const auto value = table["enrolment_expires"].value_exact<toml::date_time>();
+  if (!value || !value->offset)
+    return Bad(where + ": 'enrolment_expires' must be a time with its zone, such as " +
+               "2027-01-31T00:00:00Z, without quotes");
+  const std::chrono::year_month_day date{std::chrono::year(value->date.year),
+                                         std::chrono::month(value->date.month),
+                                         std::chrono::day(value->date.day)};
+  const auto time = std::chrono::sys_days(date) + std::chrono::hours(value->time.hour) +
+                    std::chrono::minutes(value->time.minute - value->offset->minutes) +
+                    std::chrono::seconds(value->time.second);
+  account.enrolment_expires = base::ToNumericDate(time);
+  return {};
+}
+
 Result<Account> ParseAccount(const toml::table& table, const std::string& where) {
   RETURN_IF_ERROR(OnlyKeys(
       table,
-      {"name", "iban", "currency", "balance", "enrolment_code", "overdraft", "closed", "behaviour"},
+      {"name", "iban", "currency", "balance", "enrolment_code", "enrolment_expires", "overdraft",
+       "closed", "behaviour"},
       where));
   Account a;
   ASSIGN_OR_RETURN(a.name, Text(table, "name", where));
@@ -135,6 +155,7 @@ Result<Account> ParseAccount(const toml::table& table, const std::string& where)
     a.enrolment_code = base::SecretBytes::CopyOf(code);
     base::Cleanse(code.data(), code.size());
   }
+  RETURN_IF_ERROR(SetExpiry(table, a, where));
   RETURN_IF_ERROR(SetBehaviour(table, a, where));
   return a;
 }

@@ -32,6 +32,7 @@ struct Account {
   int64_t overdraft = 0;        // how far below zero it may go
   bool closed = false;
   base::SecretBytes enrolment_code;  // empty: nobody can enrol
+  int64_t enrolment_expires = 0;     // Unix time from which the code enrols nobody; 0: never
   Behaviour behaviour = Behaviour::kNormal;
   std::string reject_reason;
 };

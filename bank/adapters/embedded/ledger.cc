@@ -15,7 +15,8 @@ Ledger::Ledger(Config config, Now now, size_t max_waiting)
     : config_(std::move(config)),
       now_(std::move(now)),
       max_waiting_(max_waiting),
-      books_(config_) {}
+      books_(config_),
+      orders_(config_.ledger) {}
 
 base::Result<std::unique_ptr<Ledger>> Ledger::Open(Config config, Now now, size_t max_waiting) {
   std::unique_ptr<Ledger> ledger(new Ledger(std::move(config), std::move(now), max_waiting));
@@ -49,8 +50,24 @@ Ledger::~Ledger() {
   if (writer_.joinable()) writer_.join();
 }
 
-base::Status Ledger::CheckRoom() const {
+base::Status Ledger::CheckRoom() {
   if (in_flight_ >= max_waiting_) return Fail(ErrorCode::kOverloaded, "too many requests wait");
+  // What follows is written in the order of the queue: an answer never leaves before its order.
+  for (const Order& order : orders_.ReadNew()) {
+    auto record = order.close ? books_.DecideClose(order.account, now_())
+                              : books_.DecideRevoke(order.account, order.participant,
+                                                    order.reason, now_());
+    if (record) Enqueue(record, [](bool) {});
+  }
+  return {};
+}
+
+base::Status Ledger::Notices(uint64_t after, size_t limit, NoticesDone done) {
+  MutexLock lock(mutex_);
+  RETURN_IF_ERROR(CheckRoom());
+  Enqueue(std::nullopt,
+          [page = books_.NoticesAfter(after, limit), done = std::move(done)](
+              bool durable) mutable { done(durable, std::move(page)); });
   return {};
 }
 

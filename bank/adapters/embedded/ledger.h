@@ -16,6 +16,7 @@
 #include "bank/adapters/embedded/books.h"
 #include "bank/adapters/embedded/config.h"
 #include "bank/adapters/embedded/journal.h"
+#include "bank/adapters/embedded/order_file.h"
 #include "base/mutex.h"
 
 namespace paygate::bank::embedded {
@@ -40,6 +41,10 @@ class Ledger {
   base::Status Enrol(std::string_view account, std::string_view code, std::string_view registration,
                      std::string_view participant, VerifyDone done) EXCLUDES(mutex_);
 
+  // At most `limit` notices after the first `after`; `asked` as above.
+  using NoticesDone = std::move_only_function<void(bool asked, std::vector<BankNotice>)>;
+  base::Status Notices(uint64_t after, size_t limit, NoticesDone done) EXCLUDES(mutex_);
+
   void Drain() EXCLUDES(mutex_);  // returns when nothing waits for an answer
   bool Healthy() const EXCLUDES(mutex_);
   base::Status CheckConservation() const EXCLUDES(mutex_);
@@ -53,7 +58,8 @@ class Ledger {
   };
   Ledger(Config config, Now now, size_t max_waiting);
   base::Status Load();
-  base::Status CheckRoom() const REQUIRES(mutex_);
+  // Also takes what the bank's staff ordered meanwhile: it counts for this request already.
+  base::Status CheckRoom() REQUIRES(mutex_);
   void Enqueue(const std::optional<Record>& record, std::move_only_function<void(bool)> done)
       REQUIRES(mutex_);
   void Write() EXCLUDES(mutex_);
@@ -68,6 +74,7 @@ class Ledger {
   base::CondVar work_;
   base::CondVar idle_;
   Books books_ GUARDED_BY(mutex_);
+  OrderFile orders_ GUARDED_BY(mutex_);
   std::vector<Waiting> waiting_ GUARDED_BY(mutex_);
   size_t in_flight_ GUARDED_BY(mutex_) = 0;  // waiting or being written
   bool stopping_ GUARDED_BY(mutex_) = false;

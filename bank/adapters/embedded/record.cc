@@ -28,7 +28,7 @@ base::Result<Record> DecodeRecord(std::string_view bytes) {
                              &r.registration, &r.participant, &r.code})
     *field = in.Bytes();
   const uint8_t postings = in.U8();
-  if (kind < 1 || kind > 8 || (postings != 0 && postings != 2))
+  if (kind < 1 || kind > 10 || (postings != 0 && postings != 2))
     return base::Fail(base::ErrorCode::kMalformed, "a record of a kind that this release lacks");
   for (uint8_t i = 0; i < postings; ++i) {
     Posting p;

@@ -21,6 +21,8 @@ enum class RecordKind : uint8_t {
   kBarred = 6,     // asked about after its deadline and never received: it never will be
   kEnrolled = 7,   // account, registration, participant, code
   kWrongCode = 8,  // account, registration, code
+  kClosed = 9,     // account: by order of the bank's staff, for good
+  kRevoked = 10,   // account, participant, reason: likewise
 };
 
 struct Posting {

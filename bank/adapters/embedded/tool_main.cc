@@ -1,8 +1,9 @@
-// paygate-embedded-bank: what the embedded bank holds, for people and scripts. Reads only; the bank
-// may be running.
+// paygate-embedded-bank: what the embedded bank holds, and orders to it. The
+// bank may be running: the ledger is only read here.
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <ctime>
 #include <iostream>
@@ -11,6 +12,7 @@
 #include "bank/adapters/embedded/books.h"
 #include "bank/adapters/embedded/config.h"
 #include "bank/adapters/embedded/journal.h"
+#include "bank/adapters/embedded/order_file.h"
 #include "base/file.h"
 
 namespace paygate::bank::embedded {
@@ -107,7 +109,8 @@ std::string TimeText(int64_t seconds) {
 
 void PrintRecord(const Record& r) {
   constexpr const char* kNames[] = {"",         "opened", "executed", "accepted",  "settled",
-                                    "rejected", "barred", "enrolled", "wrong-code"};
+                                    "rejected", "barred", "enrolled",  "wrong-code",
+                                    "closed",   "revoked"};
   std::printf("%s %-10s", TimeText(r.time).c_str(), kNames[static_cast<size_t>(r.kind)]);
   if (!r.transaction.empty()) std::printf(" payment=%s", r.transaction.c_str());
   if (!r.reason.empty()) std::printf(" reason=%s", r.reason.c_str());
@@ -119,6 +122,25 @@ void PrintRecord(const Record& r) {
                   base::FormatMinorUnits(p.amount, *currency).c_str(),
                   base::FormatMinorUnits(p.balance_after, *currency).c_str());
   std::printf("\n");
+}
+
+// To be taken by the bank: at once if it runs, otherwise when it is started.
+base::Status GiveOrder(const std::string& config, const std::string& iban, bool close,
+                       const std::string& reason) {
+  ASSIGN_OR_RETURN(const auto reading, Read(config, [](const Record&) {}));
+  const auto known = [&](const Account& a) { return a.iban == iban; };
+  if (std::ranges::none_of(reading->config.accounts, known))
+    return base::Fail(base::ErrorCode::kNotFound, "the accounts file has no such account");
+  Order order{.close = close, .account = iban, .reason = reason};
+  if (!close) {
+    order.participant = reading->books.ParticipantOf(iban);
+    if (order.participant.empty())
+      return base::Fail(base::ErrorCode::kNotFound, "nobody enrolled for this account");
+  }
+  RETURN_IF_ERROR(AppendOrder(reading->config.ledger, order));
+  std::printf("Ordered: %s\n", close ? "the account is closed, and its certificates end."
+                                     : ("the certificates of " + order.participant + " end").c_str());
+  return {};
 }
 
 int Finish(const base::Status& status) {
@@ -133,8 +155,9 @@ int Finish(const base::Status& status) {
 int main(int argc, char** argv) {
   using namespace paygate::bank::embedded;
   CLI::App app{
-      "Shows what the embedded bank (a bank in a box, for demonstrations and tests) holds. Reads\n"
-      "only, also while the bank runs. Ends with 1 and a sentence if the ledger is not right.",
+      "Shows what the embedded bank (a bank in a box, for demonstrations and tests) holds, and\n"
+      "gives it orders, also while it runs. Ends with 1 and a sentence if the ledger is not right or an\n"
+      "order cannot be given.",
       "paygate-embedded-bank"};
   std::string config;
   bool json = false;
@@ -145,6 +168,15 @@ int main(int argc, char** argv) {
   accounts->add_flag("--json", json, "as JSON, with enrolment codes: for scripts, not for logs");
   auto* check = app.add_subcommand("check", "is money conserved, and nothing applied twice?");
   app.add_subcommand("journal", "every entry, oldest first: account, amount (balance after)");
+  std::string iban, reason = "keyCompromise";
+  auto* revoke =
+      app.add_subcommand("revoke", "end the certificates of who enrolled for an account");
+  revoke->add_option("iban", iban)->required();
+  revoke->add_option("--reason", reason, "keyCompromise, cessationOfOperation or superseded")
+      ->check(CLI::IsMember({"keyCompromise", "cessationOfOperation", "superseded"}))
+      ->capture_default_str();
+  auto* close = app.add_subcommand("close-account", "for good; its certificates end with it");
+  close->add_option("iban", iban)->required();
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -152,6 +184,7 @@ int main(int argc, char** argv) {
   }
   if (*accounts) return Finish(PrintAccounts(config, json));
   if (*check) return Finish(Check(config));
+  if (*revoke || *close) return Finish(GiveOrder(config, iban, bool(*close), reason));
   const auto reading = Read(config, PrintRecord);
   return Finish(reading ? paygate::base::Status() : std::unexpected(reading.error()));
 }

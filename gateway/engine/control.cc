@@ -1,0 +1,51 @@
+#include "gateway/engine/control.h"
+
+#include "base/log.h"
+
+namespace paygate::gateway::engine {
+
+using base::ErrorCode;
+using base::Fail;
+
+void Control::Add(std::string name, Command command) {
+  commands_.emplace(std::move(name), std::move(command));
+}
+
+ControlReply Control::Run(const ControlRequest& request, uid_t who) const {
+  Effect effect = Effect::kReads;
+  const auto result = Dispatch(request, effect);
+  if (effect == Effect::kActs) {
+    std::string arguments;
+    for (const auto& [name, value] : request.arguments) arguments += name + "=" + value + " ";
+    base::LogInfo("operator.act", {{"uid", who},
+                                   {"command", request.command},
+                                   {"arguments", arguments},
+                                   {"result", result ? "done" : result.error().ToString()}});
+  }
+  if (result) return {.json = *result, .error_code = {}, .error = {}};
+  return {.json = {},
+          .error_code = std::string(base::Name(result.error().code)),
+          .error = result.error().message};
+}
+
+base::Result<std::string> Control::Dispatch(const ControlRequest& request, Effect& effect) const {
+  const auto found = commands_.find(request.command);
+  if (found == commands_.end()) {
+    return Fail(ErrorCode::kInvalidArgument, "this engine has no command " + request.command);
+  }
+  const Command& command = found->second;
+  effect = command.effect;
+  Arguments arguments = request.arguments;
+  for (const auto& [name, value] : arguments) {
+    if (command.required.contains(name) || command.optional.contains(name)) continue;
+    return Fail(ErrorCode::kInvalidArgument, request.command + " takes no argument " + name);
+  }
+  for (const std::string& name : command.required) {
+    if (!arguments[name].empty()) continue;
+    return Fail(ErrorCode::kInvalidArgument, request.command + " needs the argument " + name);
+  }
+  for (const std::string& name : command.optional) arguments.try_emplace(name);
+  return command.run(arguments);
+}
+
+}  // namespace paygate::gateway::engine

@@ -1,0 +1,40 @@
+// What the operator may ask of the running engine, as a table of {command, effect, handler}: a part
+// that has something for the operator adds its rows where the engine is wired, and paygatectl
+// gets a row too (tools/ctl/main.cc). Whatever acts is logged with the user who did it, before its
+// answer leaves. Run is thread-safe once all rows are there.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+
+#include "base/result.h"
+#include "gateway/control_frames.h"
+
+namespace paygate::gateway::engine {
+
+class Control {
+ public:
+  using Arguments = std::map<std::string, std::string>;
+  using Handler = std::function<base::Result<std::string>(const Arguments&)>;  // a JSON object
+  enum class Effect : uint8_t { kReads, kActs };
+
+  // `required`: all of these and no others but `optional`; the handler finds all of both, those not
+  // given as "".
+  struct Command {
+    Effect effect;
+    std::set<std::string> required, optional;
+    Handler run;
+  };
+  void Add(std::string name, Command command);
+  ControlReply Run(const ControlRequest& request, uid_t who) const;
+
+ private:
+  base::Result<std::string> Dispatch(const ControlRequest& request, Effect& effect) const;
+  std::map<std::string, Command> commands_;
+};
+
+}  // namespace paygate::gateway::engine
