@@ -233,8 +233,9 @@ int Serve(const Config& config, const std::string& file, const std::vector<Stage
 int main(int argc, char** argv) {
   using namespace paygate;
   using namespace paygate::gateway;
-  CLI::App app("Starts, watches and stops the gateway's processes. SIGHUP has it take up new keys and "
-               "certificates from its configuration without a stop (docs/operations/rotation.md).");
+  CLI::App app(
+      "Starts, watches and stops the gateway's processes. SIGHUP has it take up new keys and "
+      "certificates from its configuration without a stop (docs/operations/rotation.md).");
   std::string file;
   bool check = false;
   app.add_option("--config", file, "the gateway's configuration")->required();

@@ -1,8 +1,8 @@
 // Identity: who this participant is, as the gateway certified it (protocol.md section 4).
 //
 // Kept in identity.json, which is written when registration is complete and replaced, in one step,
-// when a renewal is. It holds the account number inside `binding`: that never leaves the participant
-// except encrypted to the gateway.
+// when a renewal is. It holds the account number inside `binding`: that never leaves the
+// participant except encrypted to the gateway.
 #pragma once
 
 #include <optional>

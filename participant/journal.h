@@ -2,8 +2,8 @@
 //
 // A message that can bind the participant or cost him something (registration, renewal,
 // revocation, seller confirmation, payment authorisation: "message 3") is durable here before its
-// first byte is sent, and stays until the gateway's answer is durable elsewhere. Whatever crashes in
-// between, the identical message is found here and sent again; nothing is signed anew while the
+// first byte is sent, and stays until the gateway's answer is durable elsewhere. Whatever crashes
+// in between, the identical message is found here and sent again; nothing is signed anew while the
 // first may still be decided. One file for each, journal/<digest>.json, its grammar in journal.cc.
 // Not thread-safe.
 #pragma once

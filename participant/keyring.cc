@@ -56,10 +56,11 @@ base::Result<std::unique_ptr<Keyring>> Keyring::OpenOrCreate(Disk& disk,
     return Fail(ErrorCode::kInvalidArgument, "the passphrase needs at least 8 characters");
   }
   // The first key is opened before the second is made, so that both have one passphrase.
-  ASSIGN_OR_RETURN(auto signature, OpenOrMakeKey(disk, SignatureFile(generation),
-                                                 types.signature, hsm::KeyUsage::kSign, passphrase));
-  ASSIGN_OR_RETURN(auto encryption, OpenOrMakeKey(disk, EncryptionFile(generation),
-                                                  types.encryption, hsm::KeyUsage::kDecrypt, passphrase));
+  ASSIGN_OR_RETURN(auto signature, OpenOrMakeKey(disk, SignatureFile(generation), types.signature,
+                                                 hsm::KeyUsage::kSign, passphrase));
+  ASSIGN_OR_RETURN(auto encryption,
+                   OpenOrMakeKey(disk, EncryptionFile(generation), types.encryption,
+                                 hsm::KeyUsage::kDecrypt, passphrase));
   return FromKeys(signature, encryption);
 }
 

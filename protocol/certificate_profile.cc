@@ -15,7 +15,8 @@ constexpr auto kTrue = "\x01\x01\xff"sv;
 // An ECDSA signature leaves a signer as r || s; X.509 carries ECDSA-Sig-Value.
 base::Result<std::string> X509Signature(hsm::SignatureAlgorithm algorithm, std::string signature) {
   if (algorithm != hsm::SignatureAlgorithm::kES256) return signature;
-  if (signature.size() != 64) return base::Fail(base::ErrorCode::kInternal, "an ES256 signature has 64 octets");
+  if (signature.size() != 64)
+    return base::Fail(base::ErrorCode::kInternal, "an ES256 signature has 64 octets");
   std::string values;
   for (size_t at : {size_t{0}, size_t{32}}) {
     std::string_view number = std::string_view(signature).substr(at, 32);

@@ -7,7 +7,8 @@
 #include "protocol/internal/openssl.h"
 
 // Grammar (RFC 5280 section 5.1; DER):
-//   TBSCertList = SEQUENCE { INTEGER 1 (v2), signature AlgorithmIdentifier, issuer Name, thisUpdate,
+//   TBSCertList = SEQUENCE { INTEGER 1 (v2), signature AlgorithmIdentifier, issuer Name,
+//                 thisUpdate,
 //                 nextUpdate, revokedCertificates (absent if none), [0] crlExtensions }
 //   entry       = SEQUENCE { serial, revocationDate, [crlEntryExtensions = reasonCode] }
 //   crlExtensions = authorityKeyIdentifier, cRLNumber, deltaCRLIndicator! (a delta),

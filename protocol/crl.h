@@ -1,5 +1,5 @@
-// Certificate revocation lists (RFC 5280 section 5): complete ones and deltas, signed by the issuing
-// CA whose certificates they list. Pure (time is an argument); thread-safe.
+// Certificate revocation lists (RFC 5280 section 5): complete ones and deltas, signed by the
+// issuing CA whose certificates they list. Pure (time is an argument); thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,8 @@ enum class CrlReason : uint8_t {  // RFC 5280 section 5.3.1
   kPrivilegeWithdrawn = 9,
 };
 
-// Appends one revokedCertificates entry. `serial`: raw octets, as Certificate::serial_hex names them.
+// Appends one revokedCertificates entry. `serial`: raw octets, as Certificate::serial_hex names
+// them.
 void AppendCrlEntry(std::string& entries, std::string_view serial, base::UnixTime revoked_at,
                     CrlReason reason);
 

@@ -18,7 +18,7 @@ namespace paygate::protocol {
 
 constexpr size_t kMaxOcspRequestBytes = 4096;
 constexpr size_t kMaxOcspCertificates = 16;  // in one request
-constexpr size_t kMaxOcspNonceBytes = 130;   // the extension's value (RFC 9654: 128 octets of nonce)
+constexpr size_t kMaxOcspNonceBytes = 130;  // the extension's value (RFC 9654: 128 octets of nonce)
 
 // Which certificate is meant: its issuer by hashes of name and key, and its serial.
 struct OcspCertId {

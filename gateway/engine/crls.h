@@ -1,6 +1,7 @@
-// Certificate revocation lists (RFC 5280): for each issuing CA whose key is in the token, a complete
-// list and a delta, made anew when something was revoked and before they lapse; docs/operations/
-// status.md says when. Signed on a worker; what is asked for is answered from memory. Thread-safe.
+// Certificate revocation lists (RFC 5280): for each issuing CA whose key is in the token, a
+// complete list and a delta, made anew when something was revoked and before they lapse;
+// docs/operations/status.md says when. Signed on a worker; what is asked for is answered from
+// memory. Thread-safe.
 #pragma once
 
 #include <atomic>

@@ -19,7 +19,8 @@ class Envelope {
  public:
   explicit Envelope(const KeysInForce& keys) : keys_(keys) {}
 
-  // Form and header: encrypted to a certificate of the gateway that is in use, with exactly the extra member named
+  // Form and header: encrypted to a certificate of the gateway that is in use, with exactly the
+  // extra member named
   // ("" for none). No private-key operation.
   base::Result<protocol::ParsedJwe> Parse(std::string_view compact, std::string_view extra) const;
   // The payload. One private-key operation; kDecryptionFailed for every cause.

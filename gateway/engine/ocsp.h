@@ -1,10 +1,10 @@
 // The status of one certificate, now (RFC 6960), signed by the CA that issued it.
 //
 // A signed answer is kept (bounded) and given again until half its life is over or the status
-// changes: the status itself is looked up for every request, so that "revoked" is said from the next
-// request on, while a burst costs no signature. An answer with a nonce, or to a question about
-// several certificates, costs one each: these are limited, beyond which a nonce is left out (RFC 6960
-// section 4.4.1 lets it) and several are told to try later. Thread-safe.
+// changes: the status itself is looked up for every request, so that "revoked" is said from the
+// next request on, while a burst costs no signature. An answer with a nonce, or to a question about
+// several certificates, costs one each: these are limited, beyond which a nonce is left out (RFC
+// 6960 section 4.4.1 lets it) and several are told to try later. Thread-safe.
 #pragma once
 
 #include <array>
@@ -25,7 +25,8 @@
 namespace paygate::gateway::engine {
 
 constexpr std::chrono::hours kOcspLifetime{4};  // from thisUpdate to nextUpdate
-constexpr uint64_t kOcspSignedPerSecond = 100, kOcspSignedPerSource = 20;  // for their question alone
+// Answers signed for their question alone.
+constexpr uint64_t kOcspSignedPerSecond = 100, kOcspSignedPerSource = 20;
 
 class Ocsp {
  public:

@@ -1,7 +1,7 @@
 // What the engine does at SIGHUP: reads the configuration again, has every token process offer the
-// new keys (hsm/token/client.h), loads and checks keys and certificates as at a start, and puts them
-// in force in one step. What is wrong is refused and changes nothing. The outcome is one line in
-// Config::ReloadOutcomeFile() and in the log. Start is for one thread.
+// new keys (hsm/token/client.h), loads and checks keys and certificates as at a start, and puts
+// them in force in one step. What is wrong is refused and changes nothing. The outcome is one line
+// in Config::ReloadOutcomeFile() and in the log. Start is for one thread.
 #pragma once
 
 #include <atomic>

@@ -111,8 +111,8 @@ base::Result<SecretBytes> UnwrapOaep(const SessionView& view, const FoundKey& ke
 }
 
 // Most tokens know OAEP with SHA-1 only, if at all; so, where they have it, the bare RSA operation
-// there and OpenSSL's constant-time unpadding here. Every bad padding takes the same way to the same
-// error (Manger).
+// there and OpenSSL's constant-time unpadding here. Every bad padding takes the same way to the
+// same error (Manger).
 base::Result<SecretBytes> UnwrapRsa(const SessionView& view, const FoundKey& key,
                                     std::string_view wrapped) {
   if (!IsBelowModulus(wrapped, key.modulus)) return std::unexpected(DecryptionFailed());

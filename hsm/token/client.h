@@ -6,7 +6,8 @@
 // safe to repeat. When none serves: kTokenUnavailable, and health() is false until one is back.
 // Every process must offer the required keys: at first those of the first process that answers,
 // then those of Require(). One that lacks one of them, or has another key of a label that is known,
-// is refused, with an alarm; more keys than required are fine. Thread-safe; blocking. Signers and Decrypters must not outlive the client.
+// is refused, with an alarm; more keys than required are fine. Thread-safe; blocking. Signers and
+// Decrypters must not outlive the client.
 #pragma once
 
 #include <sys/types.h>

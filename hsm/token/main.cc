@@ -63,9 +63,10 @@ void Describe(CLI::App& app, Arguments& arguments) {
       ->check(CLI::Range(50, 60'000));
   app.add_option("--allow-uid", arguments.server.allowed_uids,
                  "further user that may connect, by number; this process' own always may");
-  app.add_flag("--check", arguments.check,
-               "only say whether every key can be used, and end: what paygated does before it takes "
-               "up new keys");
+  app.add_flag(
+      "--check", arguments.check,
+      "only say whether every key can be used, and end: what paygated does before it takes "
+      "up new keys");
   app.add_option("--log-level", arguments.log_level, "debug, info, warning, error or alarm");
   app.footer(
       "At start every key is checked (private, sensitive, never extractable, generated in the\n"

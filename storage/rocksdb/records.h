@@ -125,7 +125,8 @@ std::string EncodePairReference(const PairReference& reference);
 base::Result<PairReference> DecodePairReference(std::string_view value);
 std::string EncodeStanding(const Standing& standing);
 base::Result<Standing> DecodeStanding(std::string_view value);
-// Values of one byte string (prepared, open, sales, mail, cursors) and of one number (tries, boxes, acks).
+// Values of one byte string (prepared, open, sales, mail, cursors) and of one number (tries, boxes,
+// acks).
 std::string EncodeBytes(std::string_view bytes);
 base::Result<std::string> DecodeBytes(std::string_view value);
 std::string EncodeNumber(uint64_t number);

@@ -30,8 +30,9 @@ TEST(BankFrames, GiveBackWhatWasPutIn) {
        {Reply{1, Answer{Outcome::kRejected, "AM04", "", "signed"}},
         Reply{2, Verification{Verdict::kVerified, "", "GBP"}}, Reply{3, HealthReply{true}},
         Reply{4, PreparedReply{"bytes"}}, Reply{5, RefusedReply{"why"}},
-        Reply{6, Notices{true, {{"7", true, NoticeReason::kSuperseded, "id"}, {.cursor = "8",
-                                                                             .participant_id = "x"}}}},
+        Reply{6, Notices{true,
+                         {{"7", true, NoticeReason::kSuperseded, "id"},
+                          {.cursor = "8", .participant_id = "x"}}}},
         Reply{7, Notices{}}}) {
     const std::string bytes = EncodeReply(reply);
     const auto back = DecodeReply(bytes);

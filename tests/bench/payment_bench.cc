@@ -3,8 +3,9 @@
 // Measured: CPU (user and system) of engine, token processes and bank process together, in two
 // sections: all challenges (messages 1 → 2), then all authorisations until their receipts (3 → 4,
 // the bank's transfer and the seller's confirmation included). What buyers compute in between is
-// not counted. It is done in rounds, each with its own measure of the unavoidable just before, since
-// other work on a machine slows both alike; the round of the median ratio is the one reported.
+// not counted. It is done in rounds, each with its own measure of the unavoidable just before,
+// since other work on a machine slows both alike; the round of the median ratio is the one
+// reported.
 //
 // Unavoidable, from protocol.md section 6, measured in the same process:
 //   2 unwraps (messages 1 and 3)             3 signatures (challenge, receipt, confirmation)

@@ -1,5 +1,5 @@
-// Revocation lists from the store's rows to their signature, and what an OCSP question costs a whole
-// gateway. `bytes` is the list's size; `signatures_per_question` what the token signed.
+// Revocation lists from the store's rows to their signature, and what an OCSP question costs a
+// whole gateway. `bytes` is the list's size; `signatures_per_question` what the token signed.
 #include <openssl/ocsp.h>
 
 #include "base/encoding.h"

@@ -1,5 +1,5 @@
-// What tests/doubles/faulty_module.cc and FaultScript share: the names of PKCS#11, and counters in a
-// file beside the script that all processes with the module map.
+// What tests/doubles/faulty_module.cc and FaultScript share: the names of PKCS#11, and counters in
+// a file beside the script that all processes with the module map.
 #pragma once
 
 #include <p11-kit/pkcs11.h>
@@ -69,7 +69,7 @@ constexpr size_t kMaxFaultRules = 16;
 
 struct FaultState {
   std::atomic<uint64_t> calls[kFunctionNames.size()];  // of each function, refused ones too
-  std::atomic<uint64_t> seen[kMaxFaultRules];          // calls that a rule fits, since it was written
+  std::atomic<uint64_t> seen[kMaxFaultRules];  // calls that a rule fits, since it was written
   std::atomic<uint64_t> hits[kMaxFaultRules];          // of these, those it was applied to
 };
 

@@ -1,5 +1,5 @@
-// A token that has RSA-OAEP with SHA-256 and no bare RSA: made of SoftHSM, which has it the other way
-// round. Part of faulty_module.cc; called under its token_mutex.
+// A token that has RSA-OAEP with SHA-256 and no bare RSA: made of SoftHSM, which has it the other
+// way round. Part of faulty_module.cc; called under its token_mutex.
 #pragma once
 
 #include <openssl/evp.h>

@@ -20,8 +20,8 @@ struct SpawnOptions {
   bool own_group = false;                  // a process group of its own
 };
 
-// The words are the program's path and its arguments. Aborts where fork fails; a program that cannot
-// be started ends with status 127.
+// The words are the program's path and its arguments. Aborts where fork fails; a program that
+// cannot be started ends with status 127.
 inline pid_t Spawn(const std::vector<std::string>& words, const SpawnOptions& options = {}) {
   std::vector<char*> argv, envp;
   for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));

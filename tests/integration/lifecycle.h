@@ -1,5 +1,5 @@
-// Lifecycle: a running gateway whose certificates live 100 days, with a seller, a buyer and Mallory.
-// The gateway's clock is turned together with everybody's.
+// Lifecycle: a running gateway whose certificates live 100 days, with a seller, a buyer and
+// Mallory. The gateway's clock is turned together with everybody's.
 #pragma once
 
 #include <gtest/gtest.h>

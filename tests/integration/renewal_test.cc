@@ -21,7 +21,8 @@ TEST_F(Lifecycle, RenewedCertificatesServeUnderTheSameIdAndAccount) {
   const std::string jws = seller->RenewalJws(seller->NewRenewal(keys));
   const Said renewed = seller->SendRenewal(jws, keys);
   ASSERT_EQ(renewed.status, 201) << renewed.code;
-  EXPECT_EQ(seller->SendRenewal(jws, keys).payload, renewed.payload) << "a lost reply costs nothing";
+  EXPECT_EQ(seller->SendRenewal(jws, keys).payload, renewed.payload)
+      << "a lost reply costs nothing";
   // The old pair serves until it expires.
   EXPECT_EQ(buyer->Pay(sold_before).status, 201);
   const auto sold_between = seller->Sell("A chair", "3.00");

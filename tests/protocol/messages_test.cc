@@ -1,5 +1,6 @@
-// Each message has one golden text (messages_cases.h); from it are made, mechanically, the texts that must be
-// refused: each member missing, twice, of each other type, and one that does not belong.
+// Each message has one golden text (messages_cases.h); from it are made, mechanically, the texts
+// that must be refused: each member missing, twice, of each other type, and one that does not
+// belong.
 #include "protocol/messages.h"
 
 #include <gtest/gtest.h>

@@ -209,7 +209,8 @@ TEST_F(CertificateRegisterTest, HoldsAndReleasesAParticipant) {
 TEST_F(CertificateRegisterTest, ListsParticipantsPageByPage) {
   for (const char* id : {"bob", "anna", "carl"}) {
     for (const char* request : {"r1 ", "r2 "}) {
-      ASSERT_TRUE(store_->registrations().Complete(MakeRegistration(std::string(request) + id, id)));
+      ASSERT_TRUE(
+          store_->registrations().Complete(MakeRegistration(std::string(request) + id, id)));
     }
   }
   std::vector<std::string> all;

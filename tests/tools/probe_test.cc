@@ -1,5 +1,5 @@
-// `paygate-ceremony probe` on the software tokens of Debian 12. docs/operations/tokens.md shows what
-// it says of each.
+// `paygate-ceremony probe` on the software tokens of Debian 12. docs/operations/tokens.md shows
+// what it says of each.
 #include <gtest/gtest.h>
 #include <stdlib.h>
 

@@ -138,8 +138,9 @@ base::Status GiveOrder(const std::string& config, const std::string& iban, bool 
       return base::Fail(base::ErrorCode::kNotFound, "nobody enrolled for this account");
   }
   RETURN_IF_ERROR(AppendOrder(reading->config.ledger, order));
-  std::printf("Ordered: %s\n", close ? "the account is closed, and its certificates end."
-                                     : ("the certificates of " + order.participant + " end").c_str());
+  std::printf("Ordered: %s\n", close
+                                   ? "the account is closed, and its certificates end."
+                                   : ("the certificates of " + order.participant + " end").c_str());
   return {};
 }
 
@@ -156,7 +157,8 @@ int main(int argc, char** argv) {
   using namespace paygate::bank::embedded;
   CLI::App app{
       "Shows what the embedded bank (a bank in a box, for demonstrations and tests) holds, and\n"
-      "gives it orders, also while it runs. Ends with 1 and a sentence if the ledger is not right or an\n"
+      "gives it orders, also while it runs. Ends with 1 and a sentence if the ledger is not right "
+      "or an\n"
       "order cannot be given.",
       "paygate-embedded-bank"};
   std::string config;
