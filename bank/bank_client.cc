@@ -21,6 +21,7 @@
 #include "bank/frames.h"
 #include "base/ipc.h"
 #include "base/log.h"
+#include "base/outside_text.h"
 #include "base/mutex.h"
 #include "base/secret_bytes.h"
 
@@ -135,7 +136,7 @@ class BankClient final : public Bank {
       return std::move(prepared->prepared);
     if (auto* refused = std::get_if<RefusedReply>(&reply.body))
       return Fail(ErrorCode::kInvalidArgument,
-                  "the bank adapter refuses the transfer: " + refused->sentence);
+                  "the bank adapter refuses the transfer: " + base::OutsideText(refused->sentence));
     return Fail(ErrorCode::kBankUnavailable, "the bank host gave an answer of the wrong kind");
   }
 

@@ -27,6 +27,7 @@ constexpr size_t kHeaderBytes = 4;
 constexpr size_t kReceiveBufferBytes = 64u << 10;
 constexpr size_t kFirstReceiveBufferBytes = 8u << 10;
 constexpr int kBacklog = 128;
+constexpr int kAcceptPauseMs = 100;
 
 std::unexpected<Error> FailErrno(ErrorCode code, const std::string& what) {
   const int error = errno;
@@ -319,6 +320,10 @@ Result<std::unique_ptr<Channel>> Listener::Accept() {
     const int fd = accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
     if (fd >= 0) return std::make_unique<Channel>(fd);
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      // Who waits to be accepted stays readable: without a pause the caller's loop would spin.
+      const int why = errno;
+      poll(p, 1, kAcceptPauseMs);
+      errno = why;
       return FailErrno(ErrorCode::kOverloaded, "cannot accept on " + path_);
     }
     if (errno != EINTR && errno != EAGAIN && errno != ECONNABORTED) {

@@ -46,7 +46,7 @@ base::Result<JournalEntry> MakeRegistration(Session& session, std::string_view i
       .signature_jwk = session.keys->signature_key().ToJwk(),
       .encryption_jwk = session.keys->encryption_key().ToJwk(),
       .disclosure = binding.text(),
-      .enrolment_code = code};
+      .enrolment_code = base::SecretBytes::CopyOf(code)};
   const std::string json = payload.Print();
   // What we print ourselves must be what the gateway's parser takes: a code with a control
   // character is found here and not after the journal holds it.

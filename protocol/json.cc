@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/secret_bytes.h"
+
 namespace paygate::protocol {
 namespace {
 
@@ -29,6 +31,7 @@ struct Tree {
   std::string bytes;  // reserved once: views into it stay good
   std::vector<Node> nodes;
 
+  ~Tree() { base::Cleanse(bytes.data(), bytes.size()); }  // account numbers and codes
   std::string_view Keep(std::string_view text) {
     const size_t at = bytes.size();
     bytes += text;
@@ -120,9 +123,9 @@ base::Result<std::shared_ptr<Tree>> ParseTree(std::string_view text) {
   padded.assign(text);
   padded.append(simdjson::SIMDJSON_PADDING, ' ');
   simdjson::dom::element root;
-  if (auto error = parser.parse(padded.data(), text.size(), false).get(root); error) {
-    return Bad(simdjson::error_message(error));
-  }
+  const auto error = parser.parse(padded.data(), text.size(), false).get(root);
+  base::Cleanse(padded.data(), text.size());  // simdjson's copy stays until the next message
+  if (error) return Bad(simdjson::error_message(error));
   if (!root.is_object()) return Bad("the text is no object");
   auto tree = std::make_shared<Tree>();
   tree->bytes.reserve(text.size());  // unescaping only shortens
@@ -197,7 +200,6 @@ struct JsonObject::Impl {
   void Fail(std::string_view name, std::string_view what) {
     if (error) error = Bad("\"" + std::string(name) + "\" " + std::string(what));
   }
-
   size_t end() const { return tree ? tree->nodes[at].next : 0; }
   size_t first() const { return tree ? at + 1 : 0; }
 
@@ -254,8 +256,7 @@ std::string JsonObject::TakeString(std::string_view name) {
 }
 
 std::optional<std::string> JsonObject::TakeOptionalString(std::string_view name) {
-  if (!Has(name)) return std::nullopt;
-  return TakeString(name);
+  return Has(name) ? std::optional(TakeString(name)) : std::nullopt;
 }
 
 int64_t JsonObject::TakeInteger(std::string_view name) {

@@ -89,6 +89,13 @@ std::string MessageReader::Text(std::string_view name, size_t max_bytes) {
   return value;
 }
 
+base::SecretBytes MessageReader::Secret(std::string_view name, size_t max_bytes) {
+  std::string value = Text(name, max_bytes);
+  auto secret = base::SecretBytes::CopyOf(value);
+  base::Cleanse(value.data(), value.size());
+  return secret;
+}
+
 std::string MessageReader::OptionalText(std::string_view name, size_t max_bytes) {
   return object_.Has(name) ? Text(name, max_bytes) : std::string();
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/secret_bytes.h"
 #include "protocol/values.h"
 
 namespace paygate::protocol {
@@ -61,7 +62,7 @@ struct RegistrationPayload {
   std::string nonce;
   std::string signature_jwk, encryption_jwk;  // JSON of the keys
   std::string disclosure;
-  std::string enrolment_code;
+  base::SecretBytes enrolment_code;
   PAYGATE_MESSAGE(RegistrationPayload);
 };
 struct RegisteredPayload {

@@ -107,7 +107,7 @@ base::Result<RegistrationPayload> RegistrationPayload::Parse(std::string_view js
       .signature_jwk = keys.Jwk("signature"),
       .encryption_jwk = keys.Jwk("encryption"),
       .disclosure = r.DisclosureText("disclosure"),
-      .enrolment_code = r.Text("enrolment_code", kMaxEnrolmentCodeBytes),
+      .enrolment_code = r.Secret("enrolment_code", kMaxEnrolmentCodeBytes),
   };
   RETURN_IF_ERROR(keys.Finish());
   RETURN_IF_ERROR(r.Finish());
@@ -122,7 +122,7 @@ std::string RegistrationPayload::Print() const {
       .String("nonce", nonce)
       .Raw("keys", keys)
       .String("disclosure", disclosure)
-      .String("enrolment_code", enrolment_code)
+      .String("enrolment_code", enrolment_code.view())
       .Take();
 }
 

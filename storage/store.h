@@ -78,6 +78,9 @@ class Refusals {
   virtual base::Status Record(std::string_view digest, std::string_view refusal_jws,
                               base::UnixTime at) = 0;
   virtual base::Result<std::optional<std::string>> Find(std::string_view digest) const = 0;
+  // Forgets refusals recorded before `before`; at most `limit` a call, returns how many. The caller
+  // sees to it that such a message can no longer be accepted on any other ground.
+  virtual base::Result<size_t> Purge(base::UnixTime before, size_t limit) = 0;
 };
 
 // ---- CSBLKs ----
@@ -142,9 +145,14 @@ class Registrations {
   // Fixes ID_X for a request before the bank hears of it: the same request gets the same ID again,
   // across crashes. Returns the ID that stands.
   virtual base::Result<std::string> Begin(std::string_view request_digest,
-                                          std::string_view proposed_participant_id) = 0;
+                                          std::string_view proposed_participant_id,
+                                          base::UnixTime at) = 0;
   // Has Begin fixed an ID for this request: may the bank have heard of it?
   virtual base::Result<bool> Begun(std::string_view request_digest) const = 0;
+  // Forgets what was begun and is not completed: the bank has refused it. Unknown, completed: fine.
+  virtual base::Status Abandon(std::string_view request_digest) = 0;
+  // The same for whatever was begun before `before`; at most `limit` a call, returns how many.
+  virtual base::Result<size_t> PurgeBegun(base::UnixTime before, size_t limit) = 0;
   // Registration and both certificates into the register. The first one stands; returns it.
   // kCertificateRevoked if the participant was revoked before it was registered.
   virtual base::Result<Registration> Complete(Registration registration) = 0;

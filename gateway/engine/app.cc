@@ -26,7 +26,6 @@ using base::Result;
 using base::Status;
 
 constexpr int kTickMs = 50;
-constexpr std::chrono::milliseconds kAcceptPause{100};
 
 // One thread for each front: frames in, answers out by whoever has them.
 class FrontServer {
@@ -41,7 +40,6 @@ class FrontServer {
         if (!channel && channel.error().code == base::ErrorCode::kClosed) return;
         if (!channel) {  // no descriptor left, most likely: the fronts come again, so may we
           base::LogWarning("front.accept_failed", {{"why", channel.error().message}});
-          std::this_thread::sleep_for(kAcceptPause);
           continue;
         }
         std::shared_ptr<base::Channel> front(std::move(*channel));

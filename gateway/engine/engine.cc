@@ -13,8 +13,12 @@ namespace {
 using base::ErrorCode;
 
 constexpr std::chrono::days kMailboxRetention{90};  // after acknowledgement (protocol.md section 8)
+constexpr std::chrono::days kRefusalRetention{30};  // docs/decisions/0015
+constexpr std::chrono::days kBegunRetention{90};    // a registration that was never completed
 constexpr size_t kPurgedAtOnce = 1000;
+constexpr size_t kBegunPurgedAtOnce = 100;  // two durable writes each
 constexpr std::chrono::minutes kHousekeepingInterval{10};
+constexpr std::chrono::seconds kHousekeepingPause{1};  // while there is more to forget
 constexpr std::string_view kGatewayDocument = "/v1/gateway";
 constexpr std::string_view kCertificates = "/v1/certificates/";
 constexpr std::string_view kPostPaths[] = {
@@ -175,22 +179,28 @@ void Engine::PostAnswer(Phase phase, Request request, Reply reply, Answerer& ans
                                                  Reply)) {
   auto jwe = envelope_.Parse(request.body, "handshake");
   if (!jwe) return reply.Problem(jwe.error());
-  auto handshake = handshakes_.Open(jwe->extra.value, phase, clock_.Now());
-  const bool known = handshake.has_value();
+  const base::UnixTime now = clock_.Now();
+  auto handshake = handshakes_.Open(jwe->extra.value, phase, now);
+  const std::optional<Handshake> pass =
+      handshake && passes_.Take(*handshake, now) ? std::optional(*handshake) : std::nullopt;
   auto handler = [&answerer, answer, jwe = std::move(*jwe),
                   handshake = std::move(handshake)](Reply r) mutable {
     (answerer.*answer)(std::move(jwe), std::move(handshake), std::move(r));
   };
-  if (known) return RunKnown(std::move(reply), std::move(handler));
+  if (pass) {
+    if (!RunKnown(std::move(reply), std::move(handler))) passes_.GiveBack(*pass);
+    return;
+  }
   RunStranger(request.source, std::move(reply), std::move(handler));
 }
 
-void Engine::RunKnown(Reply reply, Handler handler) {
+bool Engine::RunKnown(Reply reply, Handler handler) {
   auto shared = std::make_shared<Reply>(std::move(reply));
   auto taken = workers_.TrySubmit([shared, handler = std::move(handler)]() mutable {
     handler(std::move(*shared));
   });
   if (!taken) shared->Problem(taken.error());
+  return taken.has_value();
 }
 
 void Engine::RunStranger(const std::string& source, Reply reply, Handler handler) {
@@ -226,16 +236,28 @@ void Engine::Tick() {
   crls_.Tick();
   bank_notices_.Tick();
   if (now < housekeep_at_) return;
-  housekeep_at_ = now + kHousekeepingInterval;
-  Housekeep();
+  const bool more = Housekeep();
+  housekeep_at_ = now + (more ? kHousekeepingPause : kHousekeepingInterval);
 }
 
-void Engine::Housekeep() {
+bool Engine::Housekeep() {
   if (auto done = storage_keys_.DestroyAllBut(store_.payments().PreparedKeysInUse()); !done) {
     base::LogError("storage_keys.housekeeping", {{"why", done.error().ToString()}});
   }
-  auto purged = store_.mailbox().Purge(clock_.Now() - kMailboxRetention, kPurgedAtOnce);
-  if (!purged) base::LogError("mailbox.housekeeping", {{"why", purged.error().ToString()}});
+  const base::UnixTime now = clock_.Now();
+  const auto purged = [](const char* what, base::Result<size_t> count, size_t limit) {
+    if (!count) base::LogError(what, {{"why", count.error().ToString()}});
+    return count && *count == limit;
+  };
+  bool more = purged("mailbox.housekeeping",
+                     store_.mailbox().Purge(now - kMailboxRetention, kPurgedAtOnce),
+                     kPurgedAtOnce);
+  more |= purged("refusals.housekeeping",
+                 store_.refusals().Purge(now - kRefusalRetention, kPurgedAtOnce), kPurgedAtOnce);
+  more |= purged("registrations.housekeeping",
+                 store_.registrations().PurgeBegun(now - kBegunRetention, kBegunPurgedAtOnce),
+                 kBegunPurgedAtOnce);
+  return more;
 }
 
 void Engine::Drain() {

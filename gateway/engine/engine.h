@@ -1,7 +1,7 @@
 // The engine: one handler for each message of the paper, and the two lanes on which they run.
 //
-// Lanes (protocol.md section 1, rule 10): a message with a valid handshake runs on any worker; all
-// others share at most half of them, and no source may hold more than a quarter of those, so that
+// Lanes (protocol.md section 1, rule 10): a message with a valid handshake that was not used before
+// runs on any worker; all others share at most half of them, and no source may hold more than a quarter of those, so that
 // strangers cannot starve payments that are under way. Both lanes are bounded: beyond, 503 or 429
 // before any token operation is spent. Thread-safe.
 #pragma once
@@ -58,11 +58,11 @@ class Engine {
   void Get(const Request& request, Reply reply);
   void Post(Request request, Reply reply);
   void RunStranger(const std::string& source, Reply reply, Handler handler);
-  void RunKnown(Reply reply, Handler handler);
+  bool RunKnown(Reply reply, Handler handler);  // false: the lane is full, and that is answered
   template <typename Answerer>
   void PostAnswer(Phase phase, Request request, Reply reply, Answerer& answerer,
                   void (Answerer::*answer)(protocol::ParsedJwe, base::Result<Handshake>, Reply));
-  void Housekeep();
+  bool Housekeep();  // a bounded step; true: there is more
 
   const base::Clock& clock_;
   storage::Store& store_;
@@ -79,6 +79,7 @@ class Engine {
   Envelope envelope_;
   Participants participants_;
   Handshakes handshakes_;
+  LanePasses passes_;
   SignedMessages messages_;
   Parking parking_;
   Settler settler_;

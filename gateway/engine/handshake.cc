@@ -50,4 +50,16 @@ base::Result<Handshake> Handshakes::Open(std::string_view sealed, Phase phase,
   return h;
 }
 
+bool LanePasses::Take(const Handshake& handshake, base::UnixTime now) {
+  base::MutexLock lock(mutex_);
+  while (!taken_.empty() && taken_.begin()->first <= now) taken_.erase(taken_.begin());
+  if (taken_.size() >= kMaxPasses) return false;
+  return taken_.emplace(handshake.expires, handshake.nonce_gateway).second;
+}
+
+void LanePasses::GiveBack(const Handshake& handshake) {
+  base::MutexLock lock(mutex_);
+  taken_.erase({handshake.expires, handshake.nonce_gateway});
+}
+
 }  // namespace paygate::gateway::engine

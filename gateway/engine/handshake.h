@@ -4,10 +4,13 @@
 #pragma once
 
 #include <chrono>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "base/result.h"
 #include "base/secret_bytes.h"
 
@@ -33,6 +36,21 @@ class Handshakes {
 
  private:
   const base::SecretBytes key_;
+};
+
+// A handshake opens the lane of answers once: who sends garbage with it a second time is limited as a
+// stranger is. Remembers handshakes until they expire, at most kMaxPasses (a few MiB). Thread-safe.
+class LanePasses {
+ public:
+  static constexpr size_t kMaxPasses = 50'000;
+  // False for one that was taken before, and for a new one where no more can be remembered.
+  bool Take(const Handshake& handshake, base::UnixTime now) EXCLUDES(mutex_);
+  // It was not used after all.
+  void GiveBack(const Handshake& handshake) EXCLUDES(mutex_);
+
+ private:
+  base::Mutex mutex_;
+  std::set<std::pair<base::UnixTime, std::string>> taken_ GUARDED_BY(mutex_);  // expires, r2 or r4
 };
 
 }  // namespace paygate::gateway::engine

@@ -1,6 +1,8 @@
 #include "gateway/engine/registration.h"
 
 #include "base/log.h"
+#include "base/outside_text.h"
+#include "base/secret_bytes.h"
 #include "gateway/engine/verified_message.h"
 #include "gateway/engine/wire_error.h"
 
@@ -33,14 +35,14 @@ void Registration::Register(std::string_view jwe, Reply reply) {
 
   // ID_X is durable before the bank hears of it, so that a crash in between cannot give one
   // registration two IDs.
-  auto id = registrations_.Begin(applicant->digest, protocol::NewNonce());
+  auto id = registrations_.Begin(applicant->digest, protocol::NewNonce(), clock_.Now());
   if (!id) return reply.Problem(id.error());
   applicant->participant_id = *id;
   const std::string account = applicant->disclosure.account();
-  const std::string code = std::move(applicant->payload.enrolment_code);
+  const base::SecretBytes code = std::move(applicant->payload.enrolment_code);
   const std::string digest = applicant->digest;
   bank_.VerifyEnrolment(
-      account, code, digest, *id,
+      account, code.view(), digest, *id,
       [this, applicant = std::move(*applicant),
        reply = std::move(reply)](bank::Verification answer) mutable {
         (void)workers_.SubmitPromised([this, applicant = std::move(applicant),
@@ -51,14 +53,31 @@ void Registration::Register(std::string_view jwe, Reply reply) {
       });
 }
 
+namespace {
+
+struct Cleansed {  // at the end of the block
+  std::string& text;
+  ~Cleansed() { base::Cleanse(text.data(), text.size()); }
+};
+
+}  // namespace
+
+// The enrolment code stands in clear in what was decrypted; the message's parts are cleansed as far
+// as they are ours.
 Result<Registration::Applicant> Registration::Verify(std::string_view compact) const {
   ASSIGN_OR_RETURN(auto jwe, envelope_.Parse(compact, ""));
   ASSIGN_OR_RETURN(std::string opened, envelope_.Open(jwe));
+  const Cleansed opened_cleansed{opened};
   ASSIGN_OR_RETURN(std::string single, protocol::ParseSingle(opened, "registration"));
+  const Cleansed single_cleansed{single};
   ASSIGN_OR_RETURN(auto jws, protocol::ParseJws(single, protocol::kTypRegistration,
                                                 protocol::KeyName::kNone));
   // Signed by the very key it presents: possession is proved before anything else is believed.
-  ASSIGN_OR_RETURN(auto payload, protocol::RegistrationPayload::Parse(jws.payload));
+  auto parsed = protocol::RegistrationPayload::Parse(jws.payload);
+  {
+    const Cleansed payload_cleansed{jws.payload};  // the signature is over signing_input
+  }
+  ASSIGN_OR_RETURN(auto payload, std::move(parsed));
   ASSIGN_OR_RETURN(auto signature_key, protocol::PublicKey::FromJwk(payload.signature_jwk));
   ASSIGN_OR_RETURN(auto encryption_key, protocol::PublicKey::FromJwk(payload.encryption_jwk));
   ASSIGN_OR_RETURN(auto verified, protocol::VerifyJws(std::move(jws), signature_key));
@@ -88,7 +107,11 @@ void Registration::Certify(Applicant applicant, const bank::Verification& answer
     return reply.Problem({ErrorCode::kBankUnavailable, "the bank did not confirm the enrolment"});
   }
   if (answer.verdict == bank::Verdict::kRefused) {
-    return Refuse(applicant, {ErrorCode::kEnrolmentRefused, "bank: " + answer.reason}, reply);
+    // A stranger's message must leave nothing behind; the bank refuses it again if it comes again.
+    if (auto gone = registrations_.Abandon(applicant.digest); !gone) {
+      return reply.Problem(gone.error());
+    }
+    return Refuse(applicant, {ErrorCode::kEnrolmentRefused, "bank: " + base::OutsideText(answer.reason)}, reply);
   }
   auto issued = issuance_.Issue({.digest = applicant.digest,
                                  .nonce = applicant.payload.nonce,

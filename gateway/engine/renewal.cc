@@ -1,6 +1,7 @@
 #include "gateway/engine/renewal.h"
 
 #include "base/log.h"
+#include "base/outside_text.h"
 
 namespace paygate::gateway::engine {
 
@@ -130,7 +131,7 @@ void Renewal::Certify(const Applicant& applicant, const bank::Verification& answ
     return reply.Problem({ErrorCode::kBankUnavailable, "the bank did not confirm the account"});
   }
   if (answer.verdict == bank::Verdict::kRefused) {
-    return messages_.Refuse(message, {ErrorCode::kAccountRefused, "bank: " + answer.reason},
+    return messages_.Refuse(message, {ErrorCode::kAccountRefused, "bank: " + base::OutsideText(answer.reason)},
                             reply);
   }
   auto issued = issuance_.Issue({.digest = message.digest,

@@ -3,6 +3,7 @@
 #include "base/crypto.h"
 #include "base/encoding.h"
 #include "base/log.h"
+#include "base/outside_text.h"
 
 namespace paygate::gateway::engine {
 
@@ -106,7 +107,8 @@ Result<SellerCertification::Sale> SellerCertification::Check(VerifiedMessage mes
   }
   return Sale{.message = std::move(message),
               .payload = std::move(payload),
-              .disclosure = std::move(seller)};
+              .disclosure = std::move(seller),
+              .expires = handshake.expires};
 }
 
 // Paper 6.2.3: 4. PG → S: e_PS(T || s_PG(T ID_S SBLK)), once the bank has confirmed the account.
@@ -115,7 +117,7 @@ void SellerCertification::Issue(Sale sale, const bank::Verification& answer, Rep
     return reply.Problem({ErrorCode::kBankUnavailable, "the bank did not confirm the account"});
   }
   if (answer.verdict == bank::Verdict::kRefused) {
-    return messages_.Refuse(sale.message, {ErrorCode::kAccountRefused, "bank: " + answer.reason},
+    return messages_.Refuse(sale.message, {ErrorCode::kAccountRefused, "bank: " + base::OutsideText(answer.reason)},
                             reply);
   }
   const std::string currency(sale.payload.sblk.price.currency().code());
@@ -124,7 +126,12 @@ void SellerCertification::Issue(Sale sale, const bank::Verification& answer, Rep
         sale.message, {ErrorCode::kUnsupportedCurrency, "the account is in another currency"},
         reply);
   }
+  // Looked at again after the bank's answer: a copy of this message that came meanwhile may have
+  // been told that the handshake is over, and a CSBLK that its seller gave up would stay behind.
   const base::UnixTime now = clock_.Now(), expires = now + limits_.csblk_lifetime;
+  if (now >= sale.expires) {
+    return reply.Problem({ErrorCode::kHandshakeExpired, "it expired while the bank was asked"});
+  }
   protocol::CsblkPayload payload{.iss = envelope_.keys()->id,
                                  .sub = sale.message.sender.id(),
                                  .iat = base::ToNumericDate(now),

@@ -33,6 +33,7 @@ class SellerCertification {
     VerifiedMessage message;
     protocol::SellerConfirmationPayload payload;
     protocol::Disclosure disclosure;  // opens the SBLK's digest
+    base::UnixTime expires;           // of the handshake
   };
   bool AnswerSeenBefore(const protocol::UnverifiedJws& jws,
                         const protocol::SellerConfirmationBody& body, Reply& reply);

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/secret_bytes.h"
 #include "protocol/json.h"
 #include "protocol/values.h"
 
@@ -26,6 +27,7 @@ class MessageReader {
   std::string Jwe(std::string_view name);     // compact: five parts
   std::string SdJwtText(std::string_view name);
   std::string Text(std::string_view name, size_t max_bytes);
+  base::SecretBytes Secret(std::string_view name, size_t max_bytes);  // as Text
   std::string OptionalText(std::string_view name, size_t max_bytes);  // empty: absent
   std::string DisclosureText(std::string_view name);
   std::string Handshake();

@@ -111,6 +111,7 @@ Status SignedRefusals::Record(std::string_view digest, std::string_view refusal_
   Batch batch(database_);
   batch.Put(Family::kFates, digest,
             EncodeFate({FateKind::kRefused, std::string(refusal_jws), at}));
+  batch.Put(Family::kRefused, OpenKey(at, digest), EncodeBytes(""));
   return database_.Write(batch);
 }
 

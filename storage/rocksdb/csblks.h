@@ -31,6 +31,7 @@ class SignedRefusals final : public Refusals {
   base::Status Record(std::string_view digest, std::string_view refusal_jws,
                       base::UnixTime at) override;
   base::Result<std::optional<std::string>> Find(std::string_view digest) const override;
+  base::Result<size_t> Purge(base::UnixTime before, size_t limit) override;
 
  private:
   Database& database_;

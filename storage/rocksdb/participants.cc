@@ -24,7 +24,8 @@ bool IsRegistration(const Fate& fate) {
 }  // namespace
 
 Result<std::string> Participants::Begin(std::string_view request_digest,
-                                        std::string_view proposed_participant_id) {
+                                        std::string_view proposed_participant_id,
+                                        base::UnixTime at) {
   RETURN_IF_ERROR(CheckId(request_digest));
   RETURN_IF_ERROR(CheckId(proposed_participant_id));
   const auto hold = locks_.Lock({request_digest});
@@ -35,7 +36,8 @@ Result<std::string> Participants::Begin(std::string_view request_digest,
   }
   Batch batch(database_);
   std::string participant_id(proposed_participant_id);
-  batch.Put(Family::kFates, request_digest, EncodeFate({FateKind::kBegun, participant_id, {}}));
+  batch.Put(Family::kFates, request_digest, EncodeFate({FateKind::kBegun, participant_id, at}));
+  batch.Put(Family::kBegun, OpenKey(at, request_digest), EncodeBytes(""));
   RETURN_IF_ERROR(database_.Write(batch));
   return participant_id;
 }

@@ -23,7 +23,10 @@ class Participants final : public Registrations,
 
   base::Result<bool> Begun(std::string_view request_digest) const override;
   base::Result<std::string> Begin(std::string_view request_digest,
-                                  std::string_view proposed_participant_id) override;
+                                  std::string_view proposed_participant_id,
+                                  base::UnixTime at) override;
+  base::Status Abandon(std::string_view request_digest) override;
+  base::Result<size_t> PurgeBegun(base::UnixTime before, size_t limit) override;
   base::Result<Registration> Complete(Registration registration) override;
   base::Result<Registration> Renew(Registration renewal, std::string_view current) override;
   base::Result<std::optional<Registration>> Find(std::string_view request_digest) const override;

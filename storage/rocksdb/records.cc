@@ -42,6 +42,8 @@
 // revocations    part issuer_key_id, be64 at,   reason: u8 RevocationReason, not 0,
 //                serial                         not_after: time
 // crls           issuer_key_id                  the number of its last list: u64
+// refused begun  be64 at, digest of a message   empty bytes; when it was refused, or a registration
+//                                               begun: which are to be forgotten next
 #include "storage/rocksdb/records.h"
 
 #include <algorithm>

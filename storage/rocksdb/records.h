@@ -22,6 +22,7 @@ base::Status CheckId(std::string_view id);
 // ---- Keys (single IDs are their own keys) ----
 
 std::string PairOfIds(std::string_view first, std::string_view second);  // sales, tries
+// Of open; of refused and begun too, with a message's digest.
 std::string OpenKey(base::UnixTime recorded_at, std::string_view payment_id);
 std::string ParticipantPrefix(std::string_view participant_id);
 std::string PairKey(std::string_view participant_id, uint32_t number);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -212,6 +213,25 @@ TEST_F(ListenerTest, AcceptsConnectionsAndTellsWhoConnected) {
   EXPECT_EQ(server->Peer()->uid, getuid());
   EXPECT_EQ(server->Peer()->gid, getgid());
   EXPECT_EQ(server->Peer()->pid, getpid());
+}
+
+TEST_F(ListenerTest, DoesNotLetALoopSpinWhileNoDescriptorIsLeft) {
+  auto listener = Listener::Open(path_).value();
+  auto client = Channel::Connect(path_).value();  // waits to be accepted all the while
+  rlimit before{}, none{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  none = {.rlim_cur = 3, .rlim_max = before.rlim_max};  // poll wants as many as it watches
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  int tries = 0;
+  for (const auto end = std::chrono::steady_clock::now() + milliseconds(300);
+       std::chrono::steady_clock::now() < end; ++tries) {
+    EXPECT_EQ(listener->Accept().error().code, ErrorCode::kOverloaded);
+  }
+  EXPECT_LE(tries, 4);
+  std::thread close([&] { listener->Close(); });  // ends a pause, too
+  while (listener->Accept().error().code != ErrorCode::kClosed) continue;
+  close.join();
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
 TEST_F(ListenerTest, MakesItsSocketPrivateUnlessTold) {

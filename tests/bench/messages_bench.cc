@@ -50,7 +50,8 @@ void AddRegistration(const Samples& s, int64_t now) {
                                           .signature_jwk = s.signature_key.public_key().ToJwk(),
                                           .encryption_jwk = s.encryption_key.public_key().ToJwk(),
                                           .disclosure = s.account.text(),
-                                          .enrolment_code = "0123456789abcdef01234567"});
+                                          .enrolment_code =
+                                              base::SecretBytes::CopyOf("0123456789abcdef01234567")});
   Add("registered", RegisteredPayload{.iss = s.id,
                                       .sub = s.id,
                                       .iat = now,

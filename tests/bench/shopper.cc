@@ -40,7 +40,7 @@ Shopper::Shopper(Rig& the_rig, const Customer& who)
                                     .signature_jwk = signature_key.public_key().ToJwk(),
                                     .encryption_jwk = encryption_key.public_key().ToJwk(),
                                     .disclosure = binding,
-                                    .enrolment_code = customer.enrolment_code};
+                                    .enrolment_code = base::SecretBytes::CopyOf(customer.enrolment_code)};
   const std::string jws = Must(SignJws(*signer, kTypRegistration, {}, payload.Print()));
   const auto answers =
       rig.PostAll("/v1/registrations", {Seal(PrintSingle("registration", jws))}, 1);

@@ -94,5 +94,96 @@ TEST_F(EngineTest, TheGatewaysDescriptionIsServedWhileTheTokenIsAway) {
   EXPECT_EQ(Must(transport.Get("/v1/gateway")).status, 503) << "but never after its end";
 }
 
+TEST_F(EngineTest, AConfirmationWhoseHandshakeEndsWhileTheBankIsAskedLeavesNoCsblk) {
+  const auto sblk = seller->NewSblk("A thing", "5.00");
+  const auto challenge = seller->AskSeller(sblk);
+  const std::string confirmation = seller->Confirmation(sblk, challenge);
+  bank.while_verifying = [&] { clock.Advance(std::chrono::seconds(61)); };
+  const Said late = seller->SendConfirmation(confirmation, challenge.handshake);
+  EXPECT_EQ(late.code, "handshake-expired");
+  EXPECT_FALSE(Must(store->csblks().FindByConfirmation(
+      Must(protocol::DigestOfCompact(confirmation)))));
+  bank.while_verifying = nullptr;
+  seller->Sell("A thing", "5.00");  // begins anew
+}
+
+TEST_F(EngineTest, AHandshakeOpensTheLaneOfAnswersOnceAndThenItsSourceIsCounted) {
+  config.engine.queue = 8;  // of these a source may have two in the strangers' lane
+  RestartEngine();
+  const auto csblk = seller->Sell("A thing", "5.00");
+  const auto bblk = buyer->NewBblk(csblk);
+  const auto challenge = buyer->AskBuyer(bblk), other = buyer->AskBuyer(bblk);
+  const auto send = [&](const auto& with) {
+    return buyer->SendAuthorisation(buyer->Authorisation(bblk, with, csblk.jws), with.handshake,
+                                    csblk.disclosure);
+  };
+  std::mutex gate;
+  std::unique_lock closed(gate);
+  std::atomic<int> inside = 0, answered = 0;
+  bank.while_preparing = [&] {
+    ++inside;
+    std::lock_guard wait(gate);
+  };
+  std::vector<std::thread> senders;
+  const auto begin = [&](const auto& with) {
+    const int before = inside;
+    senders.emplace_back([&] {
+      send(with);
+      ++answered;
+    });
+    EXPECT_TRUE(Eventually([&] { return inside > before; }));
+  };
+  begin(challenge);  // the lane of answers
+  begin(challenge);  // the strangers'
+  begin(challenge);
+  EXPECT_EQ(send(challenge).code, "rate-limited");
+  begin(other);  // a new handshake: the lane of answers
+  closed.unlock();
+  EXPECT_TRUE(Eventually([&] {
+    bank.Answer(Outcome::kCompleted);
+    return answered == 4;
+  }));
+  for (std::thread& sender : senders) sender.join();
+}
+
+TEST_F(EngineTest, WhatStrangersLeaveAndOldRefusalsAreForgotten) {
+  RawParticipant stranger(std::make_unique<EngineTransport>(*engine), root_pem,
+                          {.name = "S", .iban = "GB82WEST12345698765432", .currency = "GBP",
+                           .enrolment_code = "0123456789abcdef"});
+  const auto digest_of = [&](const protocol::RegistrationPayload& payload) {
+    const std::string jws =
+        Must(protocol::SignJws(*stranger.signer, protocol::kTypRegistration, {}, payload.Print()));
+    return Must(protocol::DigestOfCompact(jws));
+  };
+  const auto refused = stranger.NewRegistration(), unanswered = stranger.NewRegistration();
+  bank.verification.verdict = bank::Verdict::kRefused;
+  EXPECT_EQ(stranger.SendRegistration(refused).code, "enrolment-refused");
+  EXPECT_FALSE(Must(store->registrations().Begun(digest_of(refused)))) << "at once";
+  bank.verification.verdict = bank::Verdict::kNoAnswer;
+  EXPECT_EQ(stranger.SendRegistration(unanswered).code, "bank-unavailable");
+  bank.verification.verdict = bank::Verdict::kVerified;
+
+  const auto csblk = seller->Sell("A thing", "5.00");
+  const auto bblk = buyer->NewBblk(csblk);
+  const auto challenge = buyer->AskBuyer(bblk);
+  const std::string twisted = buyer->Authorisation(bblk, buyer->AskBuyer(bblk), csblk.jws);
+  const auto send = [&] {
+    return buyer->SendAuthorisation(twisted, challenge.handshake, csblk.disclosure);
+  };
+  EXPECT_EQ(send().code, "block-mismatch");
+  clock.Advance(std::chrono::days(29));
+  engine->Tick();
+  EXPECT_EQ(send().code, "block-mismatch") << "signed, and final";
+  EXPECT_TRUE(Must(store->registrations().Begun(digest_of(unanswered))));
+  clock.Advance(std::chrono::days(2));
+  engine->Tick();
+  EXPECT_EQ(send().code, "handshake-expired") << "forgotten, and never accepted";
+  EXPECT_TRUE(Must(store->registrations().Begun(digest_of(unanswered)))) << "a code hangs on it";
+  clock.Advance(std::chrono::days(60));
+  engine->Tick();
+  EXPECT_FALSE(Must(store->registrations().Begun(digest_of(unanswered))));
+  EXPECT_EQ(stranger.SendRegistration(unanswered).code, "clock-skew");
+}
+
 }  // namespace
 }  // namespace paygate::gateway::engine

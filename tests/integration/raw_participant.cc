@@ -118,7 +118,7 @@ RegistrationPayload RawParticipant::NewRegistration() const {
           .signature_jwk = signature_key.public_key().ToJwk(),
           .encryption_jwk = encryption_key.public_key().ToJwk(),
           .disclosure = binding,
-          .enrolment_code = customer.enrolment_code};
+          .enrolment_code = base::SecretBytes::CopyOf(customer.enrolment_code)};
 }
 
 Said RawParticipant::SendRegistration(const RegistrationPayload& payload) {

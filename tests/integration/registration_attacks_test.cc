@@ -17,7 +17,7 @@ TEST_F(Attack, AnEnrolmentCodeWorksOnceForItsOwnAccountOnly) {
   // Another account's code.
   RawParticipant thief(gateway, customers[3]);
   auto payload = thief.NewRegistration();
-  payload.enrolment_code = customers[4].enrolment_code;
+  payload.enrolment_code = base::SecretBytes::CopyOf(customers[4].enrolment_code);
   EXPECT_EQ(thief.SendRegistration(payload).code, "enrolment-refused");
   // The lost reply costs nobody a code.
   const auto honest = thief.NewRegistration();

@@ -193,7 +193,7 @@ class AFailingDisk : public Durability {
     EXPECT_EQ(CodeOf(store_->csblks().Issue(MakeCsblk("sale 4"))), refused);
     EXPECT_EQ(CodeOf(store_->csblks().Cancel("sale 3", "seller")), refused);
     EXPECT_EQ(CodeOf(store_->refusals().Record("message", "jws", At(0))), refused);
-    EXPECT_EQ(CodeOf(store_->registrations().Begin("request", "id")), refused);
+    EXPECT_EQ(CodeOf(store_->registrations().Begin("request", "id", At(0))), refused);
     EXPECT_EQ(CodeOf(Settle(Completed(store_->payments().Find("p1").value()->intent))), refused);
     EXPECT_TRUE(store_->payments().Find("p1").value());
     EXPECT_EQ(StateOf("sale 3"), CsblkState::kPayable);

@@ -98,16 +98,16 @@ Registration MakeRegistration(const std::string& digest, const std::string& id) 
 class RegistrationsTest : public StoreTest {};
 
 TEST_F(RegistrationsTest, FixTheIdBeforeTheBankHearsOfIt) {
-  EXPECT_EQ(store_->registrations().Begin("request", "first").value(), "first");
+  EXPECT_EQ(store_->registrations().Begin("request", "first", At(0)).value(), "first");
   Reopen();
-  EXPECT_EQ(store_->registrations().Begin("request", "second").value(), "first");
+  EXPECT_EQ(store_->registrations().Begin("request", "second", At(0)).value(), "first");
   EXPECT_FALSE(store_->registrations().Find("request").value());
   EXPECT_EQ(CodeOf(store_->registrations().Complete(MakeRegistration("request", "second"))),
             ErrorCode::kInvalidArgument);
 }
 
 TEST_F(RegistrationsTest, TheFirstCompletedOneStands) {
-  ASSERT_TRUE(store_->registrations().Begin("request", "id"));
+  ASSERT_TRUE(store_->registrations().Begin("request", "id", At(0)));
   const Registration first = MakeRegistration("request", "id");
   ASSERT_TRUE(store_->registrations().Complete(first));
   Reopen();
@@ -122,22 +122,43 @@ TEST_F(RegistrationsTest, TheFirstCompletedOneStands) {
   EXPECT_EQ(found.encryption_certificate, first.encryption_certificate);
   EXPECT_EQ(found.registered_jws, first.registered_jws);
   EXPECT_EQ(found.registered_at, first.registered_at);
-  EXPECT_EQ(store_->registrations().Begin("request", "other").value(), "id");
+  EXPECT_EQ(store_->registrations().Begin("request", "other", At(0)).value(), "id");
   EXPECT_EQ(CodeOf(store_->refusals().Record("request", "jws", At(0))), ErrorCode::kAlreadyExists);
 }
 
 TEST_F(RegistrationsTest, ThatTheBankRefusedStayRefused) {
-  ASSERT_TRUE(store_->registrations().Begin("request", "id"));
+  ASSERT_TRUE(store_->registrations().Begin("request", "id", At(0)));
   ASSERT_TRUE(store_->refusals().Record("request", "refusal", At(0)));
-  EXPECT_EQ(CodeOf(store_->registrations().Begin("request", "id")), ErrorCode::kAlreadyExists);
+  EXPECT_EQ(CodeOf(store_->registrations().Begin("request", "id", At(0))),
+            ErrorCode::kAlreadyExists);
   EXPECT_EQ(CodeOf(store_->registrations().Complete(MakeRegistration("request", "id"))),
             ErrorCode::kAlreadyExists);
   EXPECT_EQ(store_->refusals().Find("request").value(), "refusal");
 }
 
+TEST_F(RegistrationsTest, BegunAndNeverCompletedAreForgottenInStepsAndCompletedOnesAreNot) {
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_TRUE(store_->registrations().Begin("begun " + std::to_string(i), "id", At(i)));
+  }
+  ASSERT_TRUE(store_->registrations().Begin("completed", "mine", At(1)));
+  ASSERT_TRUE(store_->registrations().Complete(MakeRegistration("completed", "mine")));
+  Reopen();
+  EXPECT_EQ(store_->registrations().PurgeBegun(At(4), 3).value(), 3u);
+  EXPECT_EQ(store_->registrations().PurgeBegun(At(4), 3).value(), 2u);
+  EXPECT_EQ(store_->registrations().PurgeBegun(At(4), 3).value(), 0u);
+  EXPECT_FALSE(store_->registrations().Begun("begun 3").value());
+  EXPECT_TRUE(store_->registrations().Begun("begun 4").value());
+  EXPECT_TRUE(store_->registrations().Find("completed").value());
+  ASSERT_TRUE(store_->registrations().Abandon("begun 4"));
+  ASSERT_TRUE(store_->registrations().Abandon("completed"));
+  ASSERT_TRUE(store_->registrations().Abandon("unknown"));
+  EXPECT_FALSE(store_->registrations().Begun("begun 4").value());
+  EXPECT_TRUE(store_->registrations().Begun("completed").value());
+}
+
 TEST_F(RegistrationsTest, CompletedByManyAtOnceMakeOnePair) {
   constexpr int kThreads = 8;
-  ASSERT_TRUE(store_->registrations().Begin("request", "id"));
+  ASSERT_TRUE(store_->registrations().Begin("request", "id", At(0)));
   std::barrier start(kThreads);
   {
     std::vector<std::jthread> threads;
@@ -244,7 +265,7 @@ TEST_F(CertificateRegisterTest, RegistersNobodyWhomTheBankRevokedBefore) {
   EXPECT_TRUE(store_->bank_notices().Apply("embedded", notice, At(1)).value());
   EXPECT_FALSE(store_->bank_notices().Apply("embedded", notice, At(1)).value());
   Reopen();
-  ASSERT_TRUE(store_->registrations().Begin("r1", "id"));
+  ASSERT_TRUE(store_->registrations().Begin("r1", "id", At(0)));
   EXPECT_EQ(CodeOf(store_->registrations().Complete(MakeRegistration("r1", "id"))),
             ErrorCode::kCertificateRevoked);
   EXPECT_TRUE(store_->certificates().FindByParticipant("id").value().empty());
