@@ -13,6 +13,7 @@
 #include <ctime>
 #include <iostream>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/ipc.h"
 #include "base/log.h"
@@ -183,10 +184,10 @@ void RemoveLeftovers(const Config& config) {
 
 // systemd wants to know when a reload begins, by which clock, and that it is over.
 void Reload(Reloading& reloading) {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
+  const auto now = base::SystemClock().Monotonic().time_since_epoch();  // CLOCK_MONOTONIC
   sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
-             static_cast<long long>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1000);
+             static_cast<long long>(
+                 std::chrono::duration_cast<std::chrono::microseconds>(now).count()));
   const base::Status done = reloading.Run();
   if (done) {
     base::LogInfo("reload.done");

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "hsm/token/client.h"
 
 namespace paygate::gateway::engine {
 namespace {

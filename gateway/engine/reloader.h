@@ -11,7 +11,10 @@
 #include "base/clock.h"
 #include "gateway/config.h"
 #include "gateway/engine/keys.h"
-#include "hsm/token/client.h"
+
+namespace paygate::hsm::token {
+class TokenClient;
+}
 
 namespace paygate::gateway::engine {
 

@@ -39,7 +39,7 @@ class BanksimNetwork : public ::testing::Test {
     auto config = iso::ParseConfig(network_.AdapterConfig());
     ASSERT_TRUE(config.has_value()) << config.error().message;
     auto opened = iso::Correspondent::Open(
-        std::move(*config), {.now = Now, .log = [this](auto, const std::string& sentence) {
+        std::move(*config), {.unix_time = Now, .log = [this](auto, const std::string& sentence) {
                                base::MutexLock lock(log_mutex_);
                                log_ += sentence + "\n";
                              }});

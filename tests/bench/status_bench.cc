@@ -4,11 +4,11 @@
 
 #include "base/encoding.h"
 #include "protocol/crl.h"
-#include "protocol/internal/openssl.h"
 #include "protocol/software_key.h"
 #include "storage/rocksdb/participants.h"
 #include "tests/bench/rig.h"
 #include "tests/bench/store_rig.h"
+#include "tests/doubles/ocsp_question.h"
 
 namespace paygate::bench {
 namespace {
@@ -100,16 +100,8 @@ struct Asked final : Fixture {
 };
 
 std::string Question(const Rig& rig, bool nonce) {
-  const auto x509 = [](const Certificate& c) {
-    const uint8_t* at = protocol::Bytes(c.der());
-    return protocol::X509Ptr(d2i_X509(nullptr, &at, static_cast<long>(c.der().size())));
-  };
-  std::unique_ptr<OCSP_REQUEST, protocol::Deleter<OCSP_REQUEST_free>> request(OCSP_REQUEST_new());
-  OCSP_request_add0_id(request.get(),
-                       OCSP_cert_to_id(EVP_sha1(), x509(rig.keys().Signature().certificate).get(),
-                                       x509(rig.keys().Issuing().certificate).get()));
-  if (nonce) OCSP_request_add1_nonce(request.get(), nullptr, 16);
-  return protocol::ToDer(i2d_OCSP_REQUEST, request.get());
+  return doubles::OcspQuestion(rig.keys().Signature().certificate.der(),
+                               rig.keys().Issuing().certificate.der(), nonce);
 }
 
 // Engine and token processes; one source asks, 32 questions at a time.

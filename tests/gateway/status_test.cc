@@ -5,7 +5,7 @@
 #include "base/encoding.h"
 #include "gateway/engine/crls.h"
 #include "gateway/engine/ocsp.h"
-#include "protocol/internal/openssl.h"
+#include "tests/doubles/ocsp_question.h"
 #include "tests/gateway/engine_fixture.h"
 
 namespace paygate::gateway::engine {
@@ -45,17 +45,7 @@ struct StatusTest : EngineTest {
     statuses.known = certificate->serial_hex();
   }
   std::string Request(bool nonce = false) {
-    std::unique_ptr<OCSP_REQUEST, protocol::Deleter<OCSP_REQUEST_free>> request(
-        OCSP_REQUEST_new());
-    const auto ca = keys->Issuing().certificate;
-    const auto x509 = [](const Certificate& c) {
-      const uint8_t* at = protocol::Bytes(c.der());
-      return protocol::X509Ptr(d2i_X509(nullptr, &at, static_cast<long>(c.der().size())));
-    };
-    OCSP_request_add0_id(request.get(), OCSP_cert_to_id(EVP_sha1(), x509(*certificate).get(),
-                                                        x509(ca).get()));
-    if (nonce) OCSP_request_add1_nonce(request.get(), nullptr, 16);
-    return protocol::ToDer(i2d_OCSP_REQUEST, request.get());
+    return doubles::OcspQuestion(certificate->der(), keys->Issuing().certificate.der(), nonce);
   }
   Response Send(const std::string& request, const std::string& source = "192.0.2.1") {
     Response response;

@@ -370,42 +370,5 @@ TEST_F(TokenClientTest, AMalformedFrameEndsItsConnectionAndNothingElse) {
   ExpectServes(*client);
 }
 
-// Not a promise, a figure: printed with the test's output.
-TEST_F(TokenClientTest, TellsWhatAnOperationCosts) {
-  KeyInfo rsa_sign = scratch_.Generate("rsa-sign", KeyType::kRsa2048, KeyUsage::kSign);
-  KeyInfo rsa_decrypt = scratch_.Generate("rsa-decrypt", KeyType::kRsa2048, KeyUsage::kDecrypt);
-  Spawn({}, {}, {"gateway-signature:jws", "gateway-encryption:decrypt", "rsa-sign:jws",
-                 "rsa-decrypt:decrypt"});
-  auto client = Connect();
-  ASSERT_TRUE(client);
-  auto measure = [](const char* what, auto operation) {
-    std::vector<double> us;
-    for (int i = 0; i < 300; ++i) {
-      auto begin = std::chrono::steady_clock::now();
-      ASSERT_TRUE(operation());
-      us.push_back(std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() -
-                                                             begin).count());
-    }
-    std::ranges::sort(us);
-    std::cout << what << ": p50 " << us[150] << " us, p99 " << us[297] << " us" << std::endl;
-  };
-  std::string text = Jws();
-  auto p256 = *client->SignerFor("gateway-signature");
-  auto rsa = *client->SignerFor("rsa-sign");
-  auto ecdh = *client->DecrypterFor("gateway-encryption");
-  auto oaep = *client->DecrypterFor("rsa-decrypt");
-  auto fresh_ecdh = *WrapFreshKey(KeyManagement::kEcdhEs, decrypt_.public_key_der);
-  auto fresh_oaep = *WrapFreshKey(KeyManagement::kRsaOaep256, rsa_decrypt.public_key_der);
-  std::vector<Statement> two(2, Statement{StatementKind::kJws, text});
-  measure("ES256 sign", [&] { return p256->Sign(two[0]).has_value(); });
-  measure("ES256 sign, two in one trip", [&] { return p256->SignAll(two).has_value(); });
-  measure("ECDH-ES unwrap",
-          [&] { return ecdh->Unwrap({KeyManagement::kEcdhEs, fresh_ecdh.wrapped}).has_value(); });
-  measure("PS256 sign, RSA-2048", [&] { return rsa->Sign(two[0]).has_value(); });
-  measure("RSA-OAEP-256 unwrap, RSA-2048", [&] {
-    return oaep->Unwrap({KeyManagement::kRsaOaep256, fresh_oaep.wrapped}).has_value();
-  });
-}
-
 }  // namespace
 }  // namespace paygate::hsm::token

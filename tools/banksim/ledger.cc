@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/clock.h"
+
 namespace paygate::banksim {
 namespace {
 
@@ -12,15 +14,18 @@ using base::MutexLock;
 constexpr int64_t kLongestSleepMs = 1000;
 
 std::chrono::steady_clock::time_point In(int64_t ms) {
-  return std::chrono::steady_clock::now() + std::chrono::milliseconds(ms);
+  return base::SystemClock().Monotonic() + std::chrono::milliseconds(ms);
 }
 
 }  // namespace
 
+// The wall clock has whole seconds: what lies between comes from the other.
 int64_t NowMs() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
+  static const base::SystemClock clock;
+  static const auto begin = clock.Monotonic();
+  static const int64_t begin_ms = base::ToNumericDate(clock.Now()) * 1000;
+  const auto passed = clock.Monotonic() - begin;
+  return begin_ms + std::chrono::duration_cast<std::chrono::milliseconds>(passed).count();
 }
 
 Ledger::Ledger(const Config& config, Notice notice)

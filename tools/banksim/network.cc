@@ -6,6 +6,7 @@
 #include <charconv>
 #include <sstream>
 
+#include "base/clock.h"
 #include "base/file.h"
 
 namespace paygate::banksim {
@@ -98,8 +99,8 @@ std::string Network::ReadyLine() const {
 
 void Network::Pause(double ms) {
   if (ms <= 0) return;
-  const auto until =
-      std::chrono::steady_clock::now() + std::chrono::microseconds(static_cast<int64_t>(ms * 1000));
+  const auto until = base::SystemClock().Monotonic() +
+                     std::chrono::microseconds(static_cast<int64_t>(ms * 1000));
   base::MutexLock lock(mutex_);
   while (!stopping_ && stopped_.WaitUntil(mutex_, until)) {
   }

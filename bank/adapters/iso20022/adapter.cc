@@ -76,7 +76,7 @@ paygate_bank* Open(const char* text, const paygate_bank_host* host, paygate_bank
   }
   auto banks = iso::Correspondent::Open(
       std::move(*config),
-      {.now = [host] { return host->now(host->host); },
+      {.unix_time = [host] { return host->now(host->host); },
        .log =
            [host](iso::Correspondent::Level level, const std::string& sentence) {
              host->log(host->host, static_cast<int>(level), sentence.c_str());

@@ -55,7 +55,7 @@ bool Correspondent::Status(const Prepared& prepared, TransferDone done) {
   std::string bytes = Print({{.from = config_.bic,
                               .to = prepared.bic,
                               .id = FreshId('S'),
-                              .created = environment_.now() * 1000},
+                              .created = environment_.unix_time() * 1000},
                              StatusRequest{prepared.original()}});
   return Start(std::move(call), prepared.transaction_id, std::move(bytes));
 }
@@ -69,7 +69,7 @@ bool Correspondent::Verify(const BankRoute& bank, VerificationRequest request,
   call->verification_id = request.id = call->message_id;
   const std::string key = call->message_id;
   std::string bytes =
-      Print({{.from = config_.bic, .to = bank.bic, .id = key, .created = environment_.now() * 1000},
+      Print({{.from = config_.bic, .to = bank.bic, .id = key, .created = environment_.unix_time() * 1000},
              std::move(request)});
   return Start(std::move(call), key, std::move(bytes));
 }
@@ -169,7 +169,7 @@ bool Correspondent::EndWith(uint64_t id, const std::shared_ptr<Call>& call, cons
   const auto judged = Judge({.about = call->about,
                              .is_status = call->is_status,
                              .enforces_deadline = call->bank->enforces_deadline,
-                             .now = environment_.now() * 1000},
+                             .now = environment_.unix_time() * 1000},
                             message);
   if (!judged) return false;
   TransferEnd end{.judgement = *judged};

@@ -37,7 +37,7 @@ class Correspondent {
   using VerificationDone = std::move_only_function<void(VerificationEnd)>;
   enum class Level { kDebug, kInfo, kWarning, kError };
   struct Environment {
-    std::function<int64_t()> now;                        // Unix seconds
+    std::function<int64_t()> unix_time;
     std::function<void(Level, const std::string&)> log;  // no account numbers, no codes
   };
 

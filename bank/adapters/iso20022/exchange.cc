@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "bank/adapters/iso20022/messages.h"
+#include "base/clock.h"
 #include "base/secret_bytes.h"
 
 namespace paygate::bank::iso20022 {
@@ -140,7 +141,7 @@ bool Exchange::Send(HttpRequest request, Done done) {
 
 void Exchange::After(std::chrono::milliseconds delay, Task task) {
   MutexLock lock(mutex_);
-  timers_.emplace(std::chrono::steady_clock::now() + delay, std::move(task));
+  timers_.emplace(base::SystemClock().Monotonic() + delay, std::move(task));
   curl_multi_wakeup(library_->multi);
 }
 
@@ -174,7 +175,7 @@ void Exchange::RunTimers() {
     Task task;
     {
       MutexLock lock(mutex_);
-      if (timers_.empty() || timers_.begin()->first > std::chrono::steady_clock::now()) return;
+      if (timers_.empty() || timers_.begin()->first > base::SystemClock().Monotonic()) return;
       task = std::move(timers_.begin()->second);
       timers_.erase(timers_.begin());
     }
@@ -212,7 +213,7 @@ void Exchange::Run() {
       if (closed_) break;
       if (!timers_.empty()) {
         const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-            timers_.begin()->first - std::chrono::steady_clock::now());
+            timers_.begin()->first - base::SystemClock().Monotonic());
         wait_ms = static_cast<int>(std::clamp<int64_t>(left.count() + 1, 0, kTickMs));
       }
     }
