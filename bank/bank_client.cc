@@ -234,7 +234,6 @@ class BankClient final : public Bank {
   }
 
   // --- connector ---------------------------------------------------------------------------
-
   void Connect() {
     milliseconds backoff = kFirstBackoff;
     for (;;) {

@@ -1,4 +1,5 @@
-// What an outside party says (a bank's adapter, say), as far as an error or a log line may repeat it.
+// What an outside party says (a bank's adapter, say), as far as an error or a log line may repeat
+// it.
 #pragma once
 
 #include <string>

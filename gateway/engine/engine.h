@@ -1,9 +1,9 @@
 // The engine: one handler for each message of the paper, and the two lanes on which they run.
 //
 // Lanes (protocol.md section 1, rule 10): a message with a valid handshake that was not used before
-// runs on any worker; all others share at most half of them, and no source may hold more than a quarter of those, so that
-// strangers cannot starve payments that are under way. Both lanes are bounded: beyond, 503 or 429
-// before any token operation is spent. Thread-safe.
+// runs on any worker; all others share at most half of them, and no source may hold more than a
+// quarter of those, so that strangers cannot starve payments that are under way. Both lanes are
+// bounded: beyond, 503 or 429 before any token operation is spent. Thread-safe.
 #pragma once
 
 #include <memory>

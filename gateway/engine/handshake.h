@@ -38,8 +38,9 @@ class Handshakes {
   const base::SecretBytes key_;
 };
 
-// A handshake opens the lane of answers once: who sends garbage with it a second time is limited as a
-// stranger is. Remembers handshakes until they expire, at most kMaxPasses (a few MiB). Thread-safe.
+// A handshake opens the lane of answers once: who sends garbage with it a second time is limited as
+// a stranger is. Remembers handshakes until they expire, at most kMaxPasses (a few MiB).
+// Thread-safe.
 class LanePasses {
  public:
   static constexpr size_t kMaxPasses = 50'000;

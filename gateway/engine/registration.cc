@@ -111,7 +111,9 @@ void Registration::Certify(Applicant applicant, const bank::Verification& answer
     if (auto gone = registrations_.Abandon(applicant.digest); !gone) {
       return reply.Problem(gone.error());
     }
-    return Refuse(applicant, {ErrorCode::kEnrolmentRefused, "bank: " + base::OutsideText(answer.reason)}, reply);
+    return Refuse(applicant,
+                  {ErrorCode::kEnrolmentRefused, "bank: " + base::OutsideText(answer.reason)},
+                  reply);
   }
   auto issued = issuance_.Issue({.digest = applicant.digest,
                                  .nonce = applicant.payload.nonce,

@@ -131,8 +131,8 @@ void Renewal::Certify(const Applicant& applicant, const bank::Verification& answ
     return reply.Problem({ErrorCode::kBankUnavailable, "the bank did not confirm the account"});
   }
   if (answer.verdict == bank::Verdict::kRefused) {
-    return messages_.Refuse(message, {ErrorCode::kAccountRefused, "bank: " + base::OutsideText(answer.reason)},
-                            reply);
+    return messages_.Refuse(
+        message, {ErrorCode::kAccountRefused, "bank: " + base::OutsideText(answer.reason)}, reply);
   }
   auto issued = issuance_.Issue({.digest = message.digest,
                                  .nonce = applicant.payload.nonce,

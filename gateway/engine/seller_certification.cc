@@ -117,8 +117,9 @@ void SellerCertification::Issue(Sale sale, const bank::Verification& answer, Rep
     return reply.Problem({ErrorCode::kBankUnavailable, "the bank did not confirm the account"});
   }
   if (answer.verdict == bank::Verdict::kRefused) {
-    return messages_.Refuse(sale.message, {ErrorCode::kAccountRefused, "bank: " + base::OutsideText(answer.reason)},
-                            reply);
+    return messages_.Refuse(
+        sale.message, {ErrorCode::kAccountRefused, "bank: " + base::OutsideText(answer.reason)},
+        reply);
   }
   const std::string currency(sale.payload.sblk.price.currency().code());
   if (!answer.currency.empty() && answer.currency != currency) {

@@ -77,8 +77,8 @@ const char* NameOf(Family family) { return kFamilyNames[static_cast<size_t>(fami
   o.compression = ::rocksdb::kLZ4Compression;
   o.bottommost_compression = ::rocksdb::kZSTD;
   o.level_compaction_dynamic_level_bytes = true;
-  // Rows of open, prepared, mail, acks and begun come and go: files full of deletions are compacted soon,
-  // so that neither Open's walk nor the disk keeps what is gone.
+  // Rows of open, prepared, mail, acks and begun come and go: files full of deletions are compacted
+  // soon, so that neither Open's walk nor the disk keeps what is gone.
   o.table_properties_collector_factories.push_back(
       ::rocksdb::NewCompactOnDeletionCollectorFactory(1024, 512));
   return o;

@@ -17,9 +17,9 @@
 // settlements    payment_id                     completed: u8 0|1, reason bank_reference
 //                                               evidence: bytes, settled_at: time,
 //                                               receipt confirmation: bytes, both or neither empty
-// csblks         csblk_id                       confirmation_digest seller_id nonce jws: bytes,
-//                                               reply_certificate: bytes,
-//                                               issued_at expires_at: time
+// csblks         csblk_id                       confirmation_digest seller_id nonce jws
+//                                               reply_certificate: bytes, issued_at expires_at:
+//                                               time
 // csblk_states   csblk_id                       state: u8 0 payable 1 in flight 2 paid 3 cancelled,
 //                                               payment_id buyer_id: bytes, empty unless 1 or 2
 // tries          part csblk_id, buyer_id        failed payments: u64
@@ -42,8 +42,7 @@
 // revocations    part issuer_key_id, be64 at,   reason: u8 RevocationReason, not 0,
 //                serial                         not_after: time
 // crls           issuer_key_id                  the number of its last list: u64
-// refused begun  be64 at, digest of a message   empty bytes; when it was refused, or a registration
-//                                               begun: which are to be forgotten next
+// refused begun  be64 at, digest of a message   empty bytes; what is to be forgotten next
 #include "storage/rocksdb/records.h"
 
 #include <algorithm>

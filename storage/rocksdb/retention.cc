@@ -1,5 +1,5 @@
-// What is forgotten of the messages' fates, and when: begun registrations and refusals. Two families
-// hold their times, so that neither needs a walk through all fates.
+// What is forgotten of the messages' fates, and when: begun registrations and refusals. Two
+// families hold their times, so that neither needs a walk through all fates.
 #include "storage/rocksdb/csblks.h"
 #include "storage/rocksdb/participants.h"
 #include "storage/rocksdb/records.h"

@@ -44,14 +44,14 @@ void AddSmall(const Samples& s, int64_t now) {
 }
 
 void AddRegistration(const Samples& s, int64_t now) {
-  Add("registration", RegistrationPayload{.aud = s.id,
-                                          .iat = now,
-                                          .nonce = s.nonce,
-                                          .signature_jwk = s.signature_key.public_key().ToJwk(),
-                                          .encryption_jwk = s.encryption_key.public_key().ToJwk(),
-                                          .disclosure = s.account.text(),
-                                          .enrolment_code =
-                                              base::SecretBytes::CopyOf("0123456789abcdef01234567")});
+  Add("registration",
+      RegistrationPayload{.aud = s.id,
+                          .iat = now,
+                          .nonce = s.nonce,
+                          .signature_jwk = s.signature_key.public_key().ToJwk(),
+                          .encryption_jwk = s.encryption_key.public_key().ToJwk(),
+                          .disclosure = s.account.text(),
+                          .enrolment_code = base::SecretBytes::CopyOf("0123456789abcdef01234567")});
   Add("registered", RegisteredPayload{.iss = s.id,
                                       .sub = s.id,
                                       .iat = now,

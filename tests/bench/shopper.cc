@@ -34,13 +34,14 @@ Shopper::Shopper(Rig& the_rig, const Customer& who)
       encryption_key(NewKey(rig.type(), hsm::KeyUsage::kDecrypt)),
       signer(Must(signature_key.AsSigner())),
       decrypter(Must(encryption_key.AsDecrypter())) {
-  const RegistrationPayload payload{.aud = rig.keys().id,
-                                    .iat = Now(),
-                                    .nonce = NewNonce(),
-                                    .signature_jwk = signature_key.public_key().ToJwk(),
-                                    .encryption_jwk = encryption_key.public_key().ToJwk(),
-                                    .disclosure = binding,
-                                    .enrolment_code = base::SecretBytes::CopyOf(customer.enrolment_code)};
+  const RegistrationPayload payload{
+      .aud = rig.keys().id,
+      .iat = Now(),
+      .nonce = NewNonce(),
+      .signature_jwk = signature_key.public_key().ToJwk(),
+      .encryption_jwk = encryption_key.public_key().ToJwk(),
+      .disclosure = binding,
+      .enrolment_code = base::SecretBytes::CopyOf(customer.enrolment_code)};
   const std::string jws = Must(SignJws(*signer, kTypRegistration, {}, payload.Print()));
   const auto answers =
       rig.PostAll("/v1/registrations", {Seal(PrintSingle("registration", jws))}, 1);

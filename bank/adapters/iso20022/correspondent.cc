@@ -68,9 +68,9 @@ bool Correspondent::Verify(const BankRoute& bank, VerificationRequest request,
   call->message_id = FreshId('V');
   call->verification_id = request.id = call->message_id;
   const std::string key = call->message_id;
-  std::string bytes =
-      Print({{.from = config_.bic, .to = bank.bic, .id = key, .created = environment_.unix_time() * 1000},
-             std::move(request)});
+  std::string bytes = Print(
+      {{.from = config_.bic, .to = bank.bic, .id = key, .created = environment_.unix_time() * 1000},
+       std::move(request)});
   return Start(std::move(call), key, std::move(bytes));
 }
 
