@@ -18,8 +18,7 @@
 //                                               evidence: bytes, settled_at: time,
 //                                               receipt confirmation: bytes, both or neither empty
 // csblks         csblk_id                       confirmation_digest seller_id nonce jws
-//                                               reply_certificate: bytes, issued_at expires_at:
-//                                               time
+//                                               reply_certificate: bytes, issued_at expires: time
 // csblk_states   csblk_id                       state: u8 0 payable 1 in flight 2 paid 3 cancelled,
 //                                               payment_id buyer_id: bytes, empty unless 1 or 2
 // tries          part csblk_id, buyer_id        failed payments: u64
