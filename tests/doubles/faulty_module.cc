@@ -18,6 +18,7 @@
 //   setting = "vanish"                no slot has a token, sessions are gone, also later
 //           | "sessions" N            at most N open at once in a process
 //           | "idle" MS               a session that was not used for so long is gone
+//           | "drop"                  a session last used before this was written is gone
 //           | "manufacturer" WORD     what C_GetTokenInfo says
 //           | "bare-points"           CKA_EC_POINT without its OCTET STRING header
 //           | "oaep-only"             OAEP with SHA-256, and no bare RSA
@@ -67,10 +68,11 @@ struct Rule {
 };
 struct Script {
   std::vector<Rule> rules;
-  bool vanish = false, bare_points = false, oaep_only = false;
+  bool vanish = false, drop = false, bare_points = false, oaep_only = false;
   size_t sessions = SIZE_MAX;
   std::optional<milliseconds> idle;
   std::string manufacturer;
+  steady_clock::time_point read;
 };
 
 CK_FUNCTION_LIST* real = nullptr;
@@ -141,6 +143,8 @@ Script ParseScript(std::istream& text) {
     if (!(in >> word)) continue;
     if (word == "vanish") {
       parsed.vanish = true;
+    } else if (word == "drop") {
+      parsed.drop = true;
     } else if (word == "bare-points") {
       parsed.bare_points = true;
     } else if (word == "oaep-only") {
@@ -172,6 +176,7 @@ Script ReadScript() {
       now.st_mtim.tv_nsec != script_seen.st_mtim.tv_nsec) {
     std::ifstream in(script_path);
     script = ParseScript(in);
+    script.read = steady_clock::now();
     script_seen = now;
   }
   return script;
@@ -239,7 +244,8 @@ void LoseAllSessions() {
 CK_RV UseSession(const Script& now, CK_SESSION_HANDLE session) {
   auto at = sessions.find(session);
   if (at == sessions.end()) return CKR_SESSION_HANDLE_INVALID;
-  if (now.idle && steady_clock::now() - at->second > *now.idle) {
+  if ((now.idle && steady_clock::now() - at->second > *now.idle) ||
+      (now.drop && at->second < now.read)) {
     real->C_CloseSession(session);
     sessions.erase(at);
     return CKR_SESSION_HANDLE_INVALID;
