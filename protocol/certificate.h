@@ -102,5 +102,8 @@ base::Result<Certificate> BuildCertificate(const CertificateTemplate& what,
 // What will be signed, for a ceremony that compares it; BuildCertificate signs exactly this.
 base::Result<std::string> BuildTbs(const CertificateTemplate& what, const Certificate* issuer,
                                    hsm::SignatureAlgorithm issuer_algorithm);
+// TBS and signature (in JOSE form) as one certificate. The signature is not verified.
+base::Result<Certificate> JoinCertificate(std::string_view tbs, hsm::SignatureAlgorithm algorithm,
+                                          std::string signature);
 
 }  // namespace paygate::protocol

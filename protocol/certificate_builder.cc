@@ -179,4 +179,11 @@ Result<Certificate> BuildCertificate(const CertificateTemplate& what, const Cert
   return Certificate::Parse(der);
 }
 
+Result<Certificate> JoinCertificate(std::string_view tbs, hsm::SignatureAlgorithm algorithm,
+                                    std::string raw) {
+  ASSIGN_OR_RETURN(const std::string signature, X509Signature(algorithm, std::move(raw)));
+  return Certificate::Parse(
+      der::Sequence({tbs, AlgorithmIdentifier(algorithm), der::BitString(signature)}));
+}
+
 }  // namespace paygate::protocol

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "base/crypto.h"
 #include "base/log.h"
 #include "hsm/pkcs11/internal/connection.h"
@@ -36,7 +38,8 @@ base::Result<std::unique_ptr<Connection>> Connection::Open(const TokenLocation& 
   ASSIGN_OR_RETURN(CK_SLOT_ID slot, FindToken(*module, location.token_uri));
   CK_SESSION_HANDLE anchor = CK_INVALID_HANDLE;
   RETURN_IF_CK("C_OpenSession", OpenSession(module->functions(), slot, read_write, anchor));
-  std::unique_ptr<Connection> connection(new Connection(std::move(module), anchor));
+  std::unique_ptr<Connection> connection(
+      new Connection(std::move(module), anchor, location.backed_up_keys));
   RETURN_IF_ERROR(LogIn(*connection->module_, slot, anchor, location));
   if (pool == Pool::kSafe && sessions > 1 && !WorksInParallel(connection->functions(), slot)) {
     base::LogInfo("token.one_session", {{"why", "SoftHSM: run more token processes instead"}});
@@ -105,7 +108,7 @@ base::Status Connection::KeepAlive() {
 base::Result<FoundKey> Connection::Key(const std::string& label) {
   base::MutexLock lock(anchor_mutex_);
   if (auto at = keys_.find(label); at != keys_.end()) return at->second;
-  ASSIGN_OR_RETURN(FoundKey key, FindAndCheckKey(anchor_, label));
+  ASSIGN_OR_RETURN(FoundKey key, FindAndCheckKey(anchor_, label, IsBackedUp(label)));
   // A session copy spares the token's storage at each use. It belongs to the anchor session and is
   // good in all. A token that refuses to copy keeps its word about the key: use the key itself.
   Template copy;
@@ -128,8 +131,11 @@ base::Result<std::vector<std::string>> Connection::PrivateKeyLabels() {
   return labels;
 }
 
-base::Status Connection::GeneratePair(const std::string& label, KeyType type, KeyUsage usage) {
-  base::MutexLock lock(anchor_mutex_);
+bool Connection::IsBackedUp(const std::string& label) const {
+  return std::ranges::find(backed_up_keys_, label) != backed_up_keys_.end();
+}
+
+base::Status Connection::RefuseExisting(const std::string& label) {
   for (CK_OBJECT_CLASS kind : {CKO_PRIVATE_KEY, CKO_PUBLIC_KEY}) {
     ASSIGN_OR_RETURN(auto objects, anchor_.Find(kind, label, 1));
     if (!objects.empty()) {
@@ -138,16 +144,23 @@ base::Status Connection::GeneratePair(const std::string& label, KeyType type, Ke
                                                  "or another token");
     }
   }
+  return {};
+}
+
+base::Status Connection::GeneratePair(const std::string& label, KeyType type, KeyUsage usage,
+                                      const KeyOptions& options) {
+  base::MutexLock lock(anchor_mutex_);
+  RETURN_IF_ERROR(RefuseExisting(label));
   bool rsa = type != KeyType::kP256 && type != KeyType::kEd25519;
   bool sign = usage == KeyUsage::kSign;
-  std::string id = base::RandomBytes(16);
+  std::string id = options.id.empty() ? base::RandomBytes(16) : options.id;
   Template open, secret;
   open.Bool(CKA_TOKEN, true).Bool(CKA_PRIVATE, false).Bytes(CKA_LABEL, label).Bytes(CKA_ID, id);
   secret.Bool(CKA_TOKEN, true).Bool(CKA_PRIVATE, true).Bytes(CKA_LABEL, label).Bytes(CKA_ID, id);
   open.Bool(CKA_VERIFY, sign).Bool(CKA_ENCRYPT, !sign && rsa).Bool(CKA_WRAP, false);
   if (!rsa) open.Bool(CKA_DERIVE, !sign);
   // Said one by one: CKA_SENSITIVE defaults to false in some tokens, usages to true in others.
-  secret.Bool(CKA_SENSITIVE, true).Bool(CKA_EXTRACTABLE, false);
+  secret.Bool(CKA_SENSITIVE, true).Bool(CKA_EXTRACTABLE, options.exportable);
   secret.Bool(CKA_SIGN, sign).Bool(CKA_DECRYPT, !sign && rsa).Bool(CKA_DERIVE, !sign && !rsa);
   secret.Bool(CKA_UNWRAP, false).Bool(CKA_SIGN_RECOVER, false);
   CK_MECHANISM mechanism{CKM_EC_KEY_PAIR_GEN, nullptr, 0};
@@ -169,14 +182,19 @@ base::Status Connection::GeneratePair(const std::string& label, KeyType type, Ke
   return {};
 }
 
+// The next use finds and checks the key anew.
+void Connection::Forget(const std::string& label) {
+  auto at = keys_.find(label);
+  if (at == keys_.end()) return;
+  if (at->second.handle != at->second.token_object) {
+    functions()->C_DestroyObject(anchor_.session, at->second.handle);
+  }
+  keys_.erase(at);
+}
+
 base::Status Connection::DestroyPair(const std::string& label) {
   base::MutexLock lock(anchor_mutex_);
-  if (auto at = keys_.find(label); at != keys_.end()) {
-    if (at->second.handle != at->second.token_object) {
-      functions()->C_DestroyObject(anchor_.session, at->second.handle);
-    }
-    keys_.erase(at);
-  }
+  Forget(label);
   for (CK_OBJECT_CLASS kind : {CKO_PRIVATE_KEY, CKO_PUBLIC_KEY}) {
     ASSIGN_OR_RETURN(auto objects, anchor_.Find(kind, label, 2));
     for (CK_OBJECT_HANDLE object : objects) {

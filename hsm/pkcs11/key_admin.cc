@@ -12,19 +12,26 @@ namespace {
 using base::ErrorCode;
 using base::Fail;
 
+constexpr size_t kMaxIdBytes = 64;
+
 class Pkcs11KeyAdmin final : public KeyAdmin {
  public:
   explicit Pkcs11KeyAdmin(std::shared_ptr<TokenState> state) : state_(std::move(state)) {}
 
-  base::Result<KeyInfo> Generate(const std::string& label, KeyType type, KeyUsage usage) override {
+  base::Result<KeyInfo> Generate(const std::string& label, KeyType type, KeyUsage usage,
+                                 const KeyOptions& options) override {
     if (label.empty()) return Fail(ErrorCode::kInvalidArgument, "a key needs a label");
+    if (options.id.size() > kMaxIdBytes) {
+      return Fail(ErrorCode::kInvalidArgument, "a key's ID is too long");
+    }
     if (usage == KeyUsage::kDecrypt) {
       if (auto algorithm = KeyManagementOf(type); !algorithm) {
         return std::unexpected(algorithm.error());
       }
     }
-    RETURN_IF_ERROR(state_->Run(
-        [&](Connection& connection) { return connection.GeneratePair(label, type, usage); }));
+    RETURN_IF_ERROR(state_->Run([&](Connection& connection) {
+      return connection.GeneratePair(label, type, usage, options);
+    }));
     auto key = ProvenKey(state_, label);
     if (key && key->type == type && key->usage == usage) return key;
     // What the token made is not what was asked for: it must not stay to be taken for a good key.
@@ -51,6 +58,77 @@ class Pkcs11KeyAdmin final : public KeyAdmin {
     }));
     std::ranges::sort(keys, {}, &KeyInfo::label);
     return keys;
+  }
+
+  base::Result<std::vector<std::string>> Labels() override {
+    std::vector<std::string> labels;
+    RETURN_IF_ERROR(state_->Run([&](Connection& connection) -> base::Status {
+      ASSIGN_OR_RETURN(labels, connection.PrivateKeyLabels());
+      return {};
+    }));
+    std::ranges::sort(labels);
+    return labels;
+  }
+
+  base::Result<TokenDescription> DescribeToken() override {
+    TokenDescription description;
+    RETURN_IF_ERROR(state_->Run([&](Connection& connection) -> base::Status {
+      ASSIGN_OR_RETURN(description, connection.DescribeToken());
+      return {};
+    }));
+    return description;
+  }
+
+  base::Result<KeyDescription> Describe(const std::string& label) override {
+    auto proven = ProvenKey(state_, label);
+    if (!proven) return std::unexpected(proven.error());
+    KeyDescription description;
+    RETURN_IF_ERROR(state_->Run([&](Connection& connection) -> base::Status {
+      ASSIGN_OR_RETURN(description, connection.Describe(label));
+      return {};
+    }));
+    return description;
+  }
+
+  base::Status Destroy(const std::string& label, std::string_view public_key_der) override {
+    ASSIGN_OR_RETURN(KeyDescription key, Describe(label));
+    if (key.info.public_key_der != public_key_der) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  "key '" + label + "' is another key than the one to be destroyed: its public key "
+                  "differs");
+    }
+    return state_->Run([&](Connection& connection) -> base::Status {
+      RETURN_IF_ERROR(connection.DestroyPair(label));
+      ASSIGN_OR_RETURN(bool there, connection.HasObjectOf(label, key.id));
+      if (!there) return {};
+      return Fail(ErrorCode::kInternal, "the token says that key '" + label +
+                                            "' is destroyed, and still has an object of it");
+    });
+  }
+
+  base::Result<std::string> ExportWrapped(const std::string& label,
+                                          const base::SecretBytes& wrapping_key) override {
+    std::string wrapped;
+    RETURN_IF_ERROR(state_->Run([&](Connection& connection) -> base::Status {
+      ASSIGN_OR_RETURN(wrapped, connection.WrapOut(label, wrapping_key));
+      return {};
+    }));
+    return wrapped;
+  }
+
+  base::Result<KeyInfo> ImportWrapped(const KeyInfo& key, std::string_view wrapped,
+                                      const base::SecretBytes& wrapping_key) override {
+    RETURN_IF_ERROR(state_->Run([&](Connection& connection) {
+      return connection.UnwrapIn(key, wrapped, wrapping_key);
+    }));
+    auto restored = ProvenKey(state_, key.label);
+    if (restored && restored->public_key_der == key.public_key_der &&
+        restored->usage == key.usage) {
+      return restored;
+    }
+    (void)state_->Run([&](Connection& connection) { return connection.DestroyPair(key.label); });
+    if (!restored) return restored;
+    return Fail(ErrorCode::kInvalidArgument, "what was restored is another key");
   }
 
   base::Result<std::unique_ptr<Signer>> SignerFor(const std::string& label) override {

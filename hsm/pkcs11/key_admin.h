@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "base/secret_bytes.h"
@@ -19,7 +20,13 @@ struct TokenLocation {
   std::string pin_record = {};
   // A text for C_Initialize, which NSS's module wants; mostly none.
   std::string init_args = {};
+  // Labels of keys that have left the token wrapped, or were restored so: for these alone it is no
+  // fault to have been extractable once, or to be made elsewhere. They are always sensitive.
+  std::vector<std::string> backed_up_keys = {};
 };
+
+// kInvalidArgument for a URI that is none, names a slot or a PIN, or not one token.
+base::Status CheckTokenUri(const std::string& token_uri);
 
 // Errors: kInvalidArgument for a URI with slot or PIN in it, or one that names several tokens;
 // kTokenUnavailable when no token fits it;

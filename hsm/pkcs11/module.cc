@@ -114,6 +114,11 @@ base::Result<std::vector<CK_SLOT_ID>> Module::SlotsWithTokens() const {
   return slots;
 }
 
+base::Status CheckTokenUri(const std::string& token_uri) {
+  auto uri = ParseTokenUri(token_uri);
+  return uri ? base::Status{} : std::unexpected(uri.error());
+}
+
 base::Result<CK_SLOT_ID> FindToken(const Module& module, const std::string& token_uri) {
   ASSIGN_OR_RETURN(Uri uri, ParseTokenUri(token_uri));
   ASSIGN_OR_RETURN(std::vector<CK_SLOT_ID> slots, module.SlotsWithTokens());

@@ -1,117 +1,54 @@
-// paygate-ceremony as an operator runs it, each test with SoftHSM tokens of its own.
-#include <gtest/gtest.h>
-#include <stdlib.h>
+// What a ceremony makes, and what it refuses before it makes anything.
 #include <sys/stat.h>
-#include <sys/wait.h>
 
-#include <array>
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
-#include <map>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
-#include "tests/doubles/places.h"
+#include "tests/tools/ceremony_fixture.h"
 
 namespace paygate::tools {
 namespace {
 
 namespace fs = std::filesystem;
 
-const std::string kProgram = doubles::Program("paygate-ceremony");
-constexpr const char* kModule = "/usr/lib/softhsm/libsofthsm2.so";
+struct Ceremony : CeremonyFixture {};
+
 constexpr const char* kCertificates[] = {"root.pem", "issuing-ca.pem", "gateway-signature.pem",
                                          "gateway-encryption.pem", "tls.pem"};
 
-struct Said {
-  int status;
-  std::string text;  // both streams
-};
-
-std::string Read(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream bytes;
-  bytes << in.rdbuf();
-  return bytes.str();
-}
-
-struct Ceremony : testing::Test {
-  Ceremony() {
-    std::string pattern = testing::TempDir() + "/ceremony-XXXXXX";
-    dir = ::mkdtemp(pattern.data());
-    EXPECT_EQ(Run(kProgram + " scratch-tokens --dir " + dir + "/token").status, 0);
-  }
-  ~Ceremony() override { fs::remove_all(dir); }
-
-  Said Run(const std::string& command) const {
-    const std::string line = "export SOFTHSM2_CONF=" + dir + "/token/softhsm2.conf; { " + command +
-                             "; } 2>&1 </dev/null";
-    Said said{-1, ""};
-    FILE* out = ::popen(line.c_str(), "r");
-    std::array<char, 4096> some;
-    while (size_t n = ::fread(some.data(), 1, some.size(), out)) said.text.append(some.data(), n);
-    const int status = ::pclose(out);
-    if (WIFEXITED(status)) said.status = WEXITSTATUS(status);
-    return said;
-  }
-
-  std::string Text() const {
-    return "output_directory = \"" + dir + "/pki\"\npublic_url = \"https://pay.example\"\n" +
-           "[token]\nmodule = \"" + kModule + "\"\n" +
-           "[token.root]\nuri = \"pkcs11:token=paygate-root\"\npin_file = \"" + dir +
-           "/token/paygate-root.pin\"\n" +
-           "[token.gateway]\nuri = \"pkcs11:token=paygate\"\npin_file = \"" + dir +
-           "/token/paygate.pin\"\n[tls]\ndns_names = [\"pay.example\"]\n";
-  }
-  Said Hold(const std::string& text, const std::string& options = "") const {
-    std::ofstream(dir + "/ceremony.toml") << text;
-    return Run(kProgram + " run " + options + " " + dir + "/ceremony.toml");
-  }
-  // Every file below `part` with its bytes: what a refusal must leave alone.
-  std::map<std::string, std::string> Everything(const std::string& part) const {
-    std::map<std::string, std::string> files;
-    if (!fs::exists(dir + part)) return files;
-    for (const auto& entry : fs::recursive_directory_iterator(dir + part)) {
-      if (entry.is_regular_file()) files[entry.path()] = Read(entry.path());
-    }
-    return files;
-  }
-  std::string Objects(const std::string& label, const std::string& type) const {
-    // By slot: pkcs11-tool takes the first token whose label only begins as --token-label says.
-    const std::string tool = "pkcs11-tool --module " + std::string(kModule);
-    std::string slot = Run(tool + " --list-slots | awk '/^Slot/ { slot = $2 } " +
-                           "/token label/ && $NF == \"" + label + "\" { print slot }'")
-                           .text;
-    if (!slot.empty()) slot.pop_back();
-    const Said said = Run(tool + " --slot-index " + slot + " --login --pin $(cat " + dir +
-                          "/token/" + label + ".pin) --list-objects --type " + type);
-    EXPECT_EQ(said.status, 0) << said.text;
-    return said.text;
-  }
-
-  std::string dir;
-};
-
-int Count(const std::string& text, const std::string& what) {
-  int count = 0;
-  for (size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += what.size()) ++count;
-  return count;
-}
-
-TEST_F(Ceremony, OpensslAcceptsEachCertificateStrictly) {
-  ASSERT_EQ(Hold(Text()).status, 0);
+TEST_F(Ceremony, OpensslAcceptsEachCertificateStrictlyAndTheRootsRevocationList) {
+  const Said held = Hold(Complete());
+  ASSERT_EQ(held.status, 0) << held.text;
   for (const char* certificate : kCertificates) {
-    const Said said = Run("cd " + dir +
-                          "/pki && openssl verify -x509_strict -CAfile root.pem -untrusted "
-                          "issuing-ca.pem " +
-                          certificate);
+    const Said said = OpensslVerify(dir + "/pki/" + certificate, dir + "/pki/issuing-ca.pem");
     EXPECT_EQ(said.status, 0) << certificate << ": " << said.text;
   }
+  const Said crl = Run("cd " + dir + "/pki && { cat root.pem; openssl crl -inform DER " +
+                       "-in root.crl; } > ../both && openssl verify -x509_strict -crl_check " +
+                       "-CAfile ../both issuing-ca.pem");
+  EXPECT_EQ(crl.status, 0) << crl.text;
+}
+
+TEST_F(Ceremony, RsaAndEd25519KeysMakeCertificatesThatOpensslAccepts) {
+  std::string text = Complete();
+  text = Replace(text, "label = \"root\"\n", "label = \"root\"\ntype = \"RSA-2048\"\n");
+  text = Replace(text, "label = \"issuing-ca\"\n", "label = \"issuing-ca\"\ntype = \"Ed25519\"\n");
+  text = Replace(text, "label = \"gateway-encryption\"\n",
+                 "label = \"gateway-encryption\"\ntype = \"RSA-2048\"\n");
+  const Said held = Hold(text);
+  ASSERT_EQ(held.status, 0) << held.text;
+  for (const char* certificate : kCertificates) {
+    const Said said = OpensslVerify(dir + "/pki/" + certificate, dir + "/pki/issuing-ca.pem");
+    EXPECT_EQ(said.status, 0) << certificate << ": " << said.text;
+  }
+  EXPECT_EQ(Run("openssl crl -inform DER -noout -in " + dir + "/pki/root.crl -CAfile " + dir +
+                "/pki/root.pem")
+                .text,
+            "verify OK\n");
+  EXPECT_EQ(Verify().status, 0) << Verify().text;
 }
 
 TEST_F(Ceremony, EveryKeyInATokenIsSensitiveAndWasNeverExtractable) {
-  ASSERT_EQ(Hold(Text()).status, 0);
+  ASSERT_EQ(Hold(Complete()).status, 0);
   const std::map<std::string, std::vector<std::string>> labels = {
       {"paygate-root", {"root"}},
       {"paygate", {"issuing-ca", "gateway-signature", "gateway-encryption", "storage-wrapping"}}};
@@ -128,64 +65,57 @@ TEST_F(Ceremony, EveryKeyInATokenIsSensitiveAndWasNeverExtractable) {
 }
 
 TEST_F(Ceremony, TheFrontsKeyIsItsOwnersAlone) {
-  ASSERT_EQ(Hold(Text()).status, 0);
+  ASSERT_EQ(Hold(Complete()).status, 0);
   struct stat key;
   ASSERT_EQ(::stat((dir + "/pki/tls.key").c_str(), &key), 0);
   EXPECT_EQ(key.st_mode & 07777, 0600u);
   const auto both = Run("cd " + dir +
-                        "/pki && openssl pkey -in tls.key -pubout > a && "
-                        "openssl x509 -in tls.pem -noout -pubkey > b && cmp a b");
+                        "/pki && openssl pkey -in tls.key -pubout > ../a && "
+                        "openssl x509 -in tls.pem -noout -pubkey > ../b && cmp ../a ../b");
   EXPECT_EQ(both.status, 0) << both.text;
 }
 
 TEST_F(Ceremony, JsonNamesTheGatewayAndEverythingMade) {
-  const Said said = Hold(Text(), "--json");
+  const Said said = Hold(Complete(), "--yes --json");
   ASSERT_EQ(said.status, 0) << said.text;
   const auto made = nlohmann::json::parse(said.text, nullptr, false);
   ASSERT_FALSE(made.is_discarded()) << said.text;
   EXPECT_EQ(made["gateway_id"].get<std::string>() + "\n", Read(dir + "/pki/gateway-id"));
-  EXPECT_EQ(made["made"].size(), 10u) << said.text;  // five keys in tokens, five certificates
+  EXPECT_EQ(made["made"].size(), 12u) << said.text;  // six keys, five certificates, one CRL
   for (const auto& each : made["made"]) EXPECT_EQ(each["sha256"].get<std::string>().size(), 43u);
 }
 
 TEST_F(Ceremony, AnExistingFileStopsItBeforeAnythingIsMade) {
-  const char* files[] = {
-      "root.pem", "issuing-ca.pem", "gateway-signature.pem", "gateway-encryption.pem", "tls.pem",
-      "tls.key",  "gateway-id"};
-  for (const std::string file : files) {
+  for (const std::string file : {"root.pem", "tls.key", "root.crl", "gateway-id", "ceremony.toml",
+                                 "transcript.jsonl", "minute.html"}) {
     fs::create_directory(dir + "/pki");
     fs::permissions(dir + "/pki", fs::perms::owner_all);
-    std::ofstream(dir + "/pki/" + file) << "mine";
+    Write(dir + "/pki/" + file, "mine");
     const auto before = Everything("/");
-    const Said said = Hold(Text());
+    const Said said = Hold(Complete());
     EXPECT_EQ(said.status, 1);
     EXPECT_NE(said.text.find("/pki/" + file + " exists"), std::string::npos) << said.text;
-    auto after = Everything("/");
-    after.erase(dir + "/ceremony.toml");
-    auto expected = before;
-    expected.erase(dir + "/ceremony.toml");
-    EXPECT_EQ(after, expected) << file;
+    EXPECT_EQ(Everything("/"), before) << file;
     fs::remove_all(dir + "/pki");
   }
 }
 
 TEST_F(Ceremony, AnExistingLabelStopsItBeforeAnythingIsMade) {
-  ASSERT_EQ(Hold(Text()).status, 0);
-  const auto pki = Everything("/pki");
+  ASSERT_EQ(Hold(Complete()).status, 0);
+  const auto before = Everything("/pki");
   const std::string keys = Objects("paygate", "privkey"), root = Objects("paygate-root", "privkey");
-  std::string elsewhere = Text();
-  elsewhere.replace(elsewhere.find("/pki\""), 5, "/other\"");
-  const Said said = Hold(elsewhere);
+  const Said said = Hold(Complete("other"));
   EXPECT_EQ(said.status, 1);
-  EXPECT_NE(said.text.find("already has a key labelled 'root'"), std::string::npos) << said.text;
-  EXPECT_EQ(Everything("/pki"), pki);
+  EXPECT_NE(said.text.find("already has a key labelled 'issuing-ca'"), std::string::npos)
+      << said.text;
+  EXPECT_EQ(Everything("/pki"), before);
   EXPECT_TRUE(Everything("/other").empty());
   EXPECT_EQ(Objects("paygate", "privkey"), keys);
   EXPECT_EQ(Objects("paygate-root", "privkey"), root);
 }
 
 TEST_F(Ceremony, AWrongFileIsRefusedWithTheNameOfItsKey) {
-  const std::string text = Text();
+  const std::string text = Complete();
   const auto without = [&](const std::string& line) {
     std::string less = text;
     const size_t at = less.find(line);
@@ -193,22 +123,36 @@ TEST_F(Ceremony, AWrongFileIsRefusedWithTheNameOfItsKey) {
   };
   const std::pair<std::string, const char*> wrong[] = {
       {without("output_directory"), "output_directory is missing"},
-      {without("module"), "token.module is missing"},
+      {without("ceremony = "), "ceremony is missing"},
+      {Replace(text, "\"complete\"", "\"party\""), "ceremony must be"},
+      {without("module"), "token.root.module is missing"},
       {without("uri = \"pkcs11:token=paygate-root\""), "token.root.uri is missing"},
-      {text + "ip_adresses = []\n", "tls.ip_adresses is no key of a ceremony"},
-      {text + "[keys]\nroot = \"P-255\"\n", "keys.root"},
-      {text + "[validity_days]\ntls = 0\n", "validity_days.tls must be a whole number of days"},
-      {text + "[validity_days]\ngateway = \"long\"\n", "validity_days.gateway"},
+      {text + "nickname = \"B\"\n", "witness[1].nickname is no key of a ceremony"},
+      {Replace(text, "label = \"root\"", "label = \"root\"\ntype = \"P-255\""), "key[1].type"},
+      {Replace(text, "days = 1095", "days = 0"), "days must be a whole number"},
+      {Replace(text, "days = 3650", "days = 9999"), "may not outlive"},
       {"gateway_id = \"short\"\n" + text, "gateway_id"},
       {"gateway_id = 7\n" + text, "gateway_id must be a text"},
       {text + "=\n", "line "},
+      {Replace(text, "key = \"root\"", "key = \"rot\""), "there is no [[key]] 'rot'"},
+      {Replace(text, "issuer = \"root.pem\"", "issuer = \"tls.pem\""), "issuer 'tls.pem'"},
+      {Replace(text, "file = \"tls.pem\"", "file = \"../tls.pem\""), "must be a plain name"},
+      {Replace(text, "file = \"tls.pem\"", "file = \"root.pem\""), "comes twice"},
+      {Replace(text, "token = \"root\"", "token = \"rot\""), "there is no [token.rot]"},
+      {Replace(text, "[operator]", "[[witness]]"), "operator is missing"},
+      {Replace(text, "ceremony = \"complete\"", "ceremony = \"root\""), "a root ceremony makes no"},
+      {Replace(text, Crl(), ""), "needs a [[crl]]"},
+      {Replace(text, "uri = \"pkcs11:", "uri = \"pkcs11:slot-id=0;"), "names a slot"},
+      {Replace(text, "uri = \"pkcs11:token=paygate\"",
+               "uri = \"pkcs11:token=paygate?pin-value=1\""),
+       "holds a PIN"},
   };
   const auto tokens = Everything("/token");
   for (const auto& [file, sentence] : wrong) {
     const Said said = Hold(file);
     EXPECT_EQ(said.status, 3) << sentence << ": " << said.text;
     EXPECT_NE(said.text.find(sentence), std::string::npos) << sentence << ": " << said.text;
-    EXPECT_FALSE(fs::exists(dir + "/pki")) << sentence;
+    EXPECT_TRUE(Everything("/pki").empty()) << sentence;
   }
   EXPECT_EQ(Everything("/token"), tokens);
   EXPECT_NE(Run(kProgram + " run " + dir + "/none.toml").status, 0);
@@ -219,6 +163,20 @@ TEST_F(Ceremony, ScratchTokensAreNotMadeOverOthers) {
   const Said said = Run(kProgram + " scratch-tokens --dir " + dir + "/token");
   EXPECT_EQ(said.status, 1) << said.text;
   EXPECT_EQ(Everything("/token"), before);
+}
+
+TEST_F(Ceremony, ThePlanSaysEveryStepInWordsAndOpensNothing) {
+  const auto before = Everything("/");
+  const Said said = Hold(Complete(), "", "", "plan");
+  EXPECT_EQ(said.status, 0) << said.text;
+  for (const char* words :
+       {"1. Generate key 'root' (P-256, to sign and nothing else)", "never extractable, no backup",
+        "signed by the key of issuing-ca.pem", "root.crl",
+        "14. Sign the transcript as operator, ada", "15. Sign the transcript as witness, bob",
+        "signature_key = \"gateway-signature\""}) {
+    EXPECT_NE(said.text.find(words), std::string::npos) << words << " in " << said.text;
+  }
+  EXPECT_EQ(Everything("/"), before);
 }
 
 }  // namespace

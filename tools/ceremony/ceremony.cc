@@ -1,224 +1,235 @@
 #include "tools/ceremony/ceremony.h"
 
+#include <stdlib.h>
 #include <sys/stat.h>
 
-#include <optional>
+#include <algorithm>
+#include <filesystem>
 
 #include "base/crypto.h"
-#include "base/file.h"
-#include "protocol/certificate.h"
+#include "base/encoding.h"
 #include "protocol/values.h"
-#include "tools/ceremony/tls_key.h"
+#include "tools/ceremony/hall.h"
+#include "tools/ceremony/lint.h"
+#include "tools/ceremony/signatory.h"
 
 namespace paygate::tools::ceremony {
-namespace {
 
 using base::ErrorCode;
 using base::Fail;
 using base::Result;
 using base::Status;
-using hsm::KeyAdmin;
-using hsm::KeyInfo;
 using protocol::Certificate;
-using protocol::PublicKey;
 using protocol::Role;
 
-constexpr const char* kFiles[] = {"root.pem", "issuing-ca.pem", "gateway-signature.pem",
-                                  "gateway-encryption.pem", "tls.pem", "tls.key", "gateway-id"};
-constexpr mode_t kPublic = 0644, kPrivate = 0600;
+Result<hsm::KeyAdmin*> Hall::Token(const std::string& name) {
+  const auto at = tokens.find(name);
+  if (at != tokens.end()) return at->second.get();
+  return Fail(ErrorCode::kInvalidArgument, "there is no [token." + name + "]");
+}
 
-class Ceremony {
- public:
-  Ceremony(const Plan& plan, base::UnixTime now, const Progress& progress)
-      : plan_(plan), now_(now), progress_(progress) {}
+Result<Certificate> Hall::CertificateOf(const std::string& file) const {
+  const bool ours = plan.FindCertificate(file) != nullptr;
+  ASSIGN_OR_RETURN(std::string pem, base::ReadFile(ours ? plan.Path(file) : file, 1u << 20));
+  ASSIGN_OR_RETURN(Certificate certificate, Certificate::ParsePem(pem));
+  if (!ours) return certificate;
+  const Record* done = transcript->Last("done", "certificate " + file);
+  if (done != nullptr && done->Text("sha256") == certificate.fingerprint()) return certificate;
+  return Fail(ErrorCode::kCertificateInvalid,
+              plan.Path(file) + " is not the certificate that this ceremony made");
+}
 
-  Result<Outcome> Run() {
-    outcome_.gateway_id = plan_.gateway_id.empty() ? protocol::NewNonce() : plan_.gateway_id;
-    RETURN_IF_ERROR(base::MakePrivateDirectory(plan_.output_directory));
-    RETURN_IF_ERROR(RefuseExistingFiles());
-    ASSIGN_OR_RETURN(root_token_, hsm::pkcs11::OpenKeyAdmin(plan_.root_token));
-    ASSIGN_OR_RETURN(gateway_token_, hsm::pkcs11::OpenKeyAdmin(plan_.gateway_token));
-    RETURN_IF_ERROR(RefuseExistingLabels(*root_token_, {kRootLabel}));
-    RETURN_IF_ERROR(RefuseExistingLabels(
-        *gateway_token_, {kIssuingCaLabel, kSignatureLabel, kEncryptionLabel, kStorageLabel}));
-    RETURN_IF_ERROR(MakeAuthorities());
-    RETURN_IF_ERROR(MakeGateway());
-    RETURN_IF_ERROR(MakeTls());
-    RETURN_IF_ERROR(Write("gateway-id", outcome_.gateway_id + "\n", kPublic));
-    return std::move(outcome_);
-  }
+Result<protocol::PublicKey> Hall::PublicKeyOf(const std::string& label) const {
+  const Record* done = transcript->Last("done", "key " + label);
+  ASSIGN_OR_RETURN(std::string spki,
+                   base::Base64Decode(done != nullptr ? done->Text("public_key") : ""));
+  return protocol::PublicKey::FromSpki(spki);
+}
 
- private:
-  Status RefuseExistingFiles() const {
-    struct stat ignored;
-    for (const char* file : kFiles) {
-      if (::lstat(Path(file).c_str(), &ignored) == 0) {
-        return Fail(ErrorCode::kAlreadyExists,
-                    Path(file) + " exists; nothing is ever overwritten: choose another "
-                    "output_directory");
-      }
-    }
-    return {};
+Result<std::unique_ptr<hsm::Signer>> Hall::SignerOf(const std::string& file) {
+  std::string token, label;
+  if (const CertificatePlan* made = plan.FindCertificate(file)) {
+    const KeyPlan* key = plan.FindKey(made->key);
+    token = key->token;
+    label = key->label;
+  } else if (const ExistingPlan* existing = plan.FindExisting(file)) {
+    token = existing->token;
+    label = existing->label;
   }
+  ASSIGN_OR_RETURN(hsm::KeyAdmin * admin, Token(token));
+  return admin->SignerFor(label);
+}
 
-  static Status RefuseExistingLabels(KeyAdmin& token, std::vector<std::string> labels) {
-    ASSIGN_OR_RETURN(std::vector<KeyInfo> keys, token.List());
-    for (const KeyInfo& key : keys) {
-      for (const std::string& label : labels) {
-        if (key.label != label) continue;
-        return Fail(ErrorCode::kAlreadyExists,
-                    "the token already has a key labelled '" + label + "'; nothing is ever "
-                    "overwritten: use an empty token");
-      }
-    }
-    return {};
+Result<Hall::Path> Hall::PathOf(const CertificatePlan& certificate) const {
+  Path path;
+  if (certificate.role == Role::kRoot) return path;
+  ASSIGN_OR_RETURN(Certificate issuer, CertificateOf(certificate.issuer));
+  if (certificate.role == Role::kIssuingCa) {
+    path.anchor = std::move(issuer);
+    return path;
   }
+  // The issuing CA's own issuer: made here, or the existing certificate that verifies it.
+  const CertificatePlan* made = plan.FindCertificate(certificate.issuer);
+  std::vector<std::string> candidates;
+  if (made != nullptr) candidates.push_back(made->issuer);
+  if (made == nullptr) {
+    for (const ExistingPlan& each : plan.existing) candidates.push_back(each.file);
+  }
+  for (const std::string& file : candidates) {
+    ASSIGN_OR_RETURN(Certificate root, CertificateOf(file));
+    if (!protocol::CertificateChecker::Create(root, {issuer})) continue;
+    path.between.push_back(std::move(issuer));
+    path.anchor = std::move(root);
+    return path;
+  }
+  return Fail(ErrorCode::kInvalidArgument,
+              "no [[existing]] certificate is the root of " + certificate.issuer + ": add the root "
+              "there (without token)");
+}
 
-  Status MakeAuthorities() {
-    ASSIGN_OR_RETURN(PublicKey root_key,
-                     Generate(*root_token_, kRootLabel, plan_.root, hsm::KeyUsage::kSign));
-    ASSIGN_OR_RETURN(root_signer_, root_token_->SignerFor(kRootLabel));
-    ASSIGN_OR_RETURN(root_, Certify({.role = Role::kRoot,
-                                     .subject_cn = "Paygate root " + outcome_.gateway_id,
-                                     .subject_key = root_key,
-                                     .not_before = now_,
-                                     .not_after = In(plan_.root_days)},
-                                    nullptr, *root_signer_, "root", "root.pem"));
-    ASSIGN_OR_RETURN(PublicKey ca_key, Generate(*gateway_token_, kIssuingCaLabel, plan_.issuing_ca,
-                                                hsm::KeyUsage::kSign));
-    ASSIGN_OR_RETURN(ca_signer_, gateway_token_->SignerFor(kIssuingCaLabel));
-    ASSIGN_OR_RETURN(
-        issuing_ca_,
-        Certify({.role = Role::kIssuingCa,
-                 .subject_cn = "Paygate issuing CA " + outcome_.gateway_id,
-                 .subject_key = ca_key,
-                 .not_before = now_,
-                 .not_after = In(plan_.issuing_ca_days),
-                 .crl_url = plan_.public_url.empty() ? "" : plan_.public_url + "/v1/crl/root"},
-                &*root_, *root_signer_, "issuing CA", "issuing-ca.pem"));
-    return {};
-  }
+Status Hall::Begin(const Step& step, const std::string& answer, ordered_json more) {
+  ordered_json all = {
+      {"event", "begun"}, {"step", step.id}, {"words", step.words}, {"answer", answer}};
+  if (more.is_object()) all.update(more);
+  // A certificate's lint is recorded next, and durable before anything is signed.
+  return transcript->Append(all, step.action == Action::kCertify
+                                     ? Transcript::Durability::kWithTheNext
+                                     : Transcript::Durability::kNow);
+}
 
-  Status MakeGateway() {
-    ASSIGN_OR_RETURN(PublicKey signature,
-                     Generate(*gateway_token_, kSignatureLabel, plan_.gateway_signature,
-                              hsm::KeyUsage::kSign));
-    RETURN_IF_ERROR(CertifyLeaf(Role::kGatewaySignature, signature, "gateway signature",
-                                "gateway-signature.pem"));
-    ASSIGN_OR_RETURN(PublicKey encryption,
-                     Generate(*gateway_token_, kEncryptionLabel, plan_.gateway_encryption,
-                              hsm::KeyUsage::kDecrypt));
-    RETURN_IF_ERROR(CertifyLeaf(Role::kGatewayEncryption, encryption, "gateway encryption",
-                                "gateway-encryption.pem"));
-    auto storage = Generate(*gateway_token_, kStorageLabel, plan_.storage_wrapping,
-                            hsm::KeyUsage::kDecrypt);
-    return storage ? Status{} : std::unexpected(storage.error());
-  }
+Status Hall::Done(const Step& step, ordered_json more) {
+  ordered_json all = {{"event", "done"}, {"step", step.id}};
+  all.update(more);
+  return transcript->Append(all, Transcript::Durability::kWithTheNext);
+}
 
-  Status CertifyLeaf(Role role, const PublicKey& key, const char* what, const char* file) {
-    auto made = Certify({.role = role,
-                         .subject_cn = outcome_.gateway_id,
-                         .subject_key = key,
-                         .not_before = now_,
-                         .not_after = In(plan_.gateway_days),
-                         .crl_url = Url("/v1/crl"),
-                         .ocsp_url = Url("/v1/ocsp")},
-                        &*issuing_ca_, *ca_signer_, what, file);
-    return made ? Status{} : std::unexpected(made.error());
-  }
+void Hall::Report(std::string what, std::string where, std::string fingerprint) {
+  outcome.made.push_back({std::move(what), std::move(where), std::move(fingerprint)});
+  if (options.progress) options.progress(outcome.made.back());
+}
 
-  // The front's key is a file: it guards who talks when, and nothing else (protocol.md).
-  Status MakeTls() {
-    ASSIGN_OR_RETURN(TlsKey key, MakeTlsKey());
-    RETURN_IF_ERROR(base::WriteNewFile(Path("tls.key"), key.pkcs8_pem.view(), kPrivate));
-    ASSIGN_OR_RETURN(
-        Certificate leaf,
-        protocol::BuildCertificate({.role = Role::kTlsServer,
-                                    .subject_cn = "Paygate front",
-                                    .subject_key = key.public_key,
-                                    .not_before = now_,
-                                    .not_after = In(plan_.tls_days),
-                                    .dns_names = plan_.tls_dns_names,
-                                    .ip_addresses = plan_.tls_ip_addresses},
-                                   &*issuing_ca_, *ca_signer_));
-    RETURN_IF_ERROR(Write("tls.pem", leaf.ToPem() + issuing_ca_->ToPem(), kPublic));
-    Report("TLS server", Path("tls.pem"), leaf.fingerprint());
-    return {};
+Status DoDestroy(Hall& hall, const Step& step, const std::string& answer) {
+  const DestroyPlan& plan = hall.plan.destroy[step.index];
+  std::string spki = plan.public_key;
+  if (spki.empty()) {
+    ASSIGN_OR_RETURN(std::string pem, base::ReadFile(plan.certificate, 1u << 20));
+    ASSIGN_OR_RETURN(Certificate certificate, Certificate::ParsePem(pem));
+    spki = certificate.key().ToSpki();
   }
+  ASSIGN_OR_RETURN(hsm::KeyAdmin * token, hall.Token(plan.token));
+  const std::string fingerprint = base::Sha256Base64Url(spki);
+  auto before = token->Describe(plan.label);
+  const bool gone = !before && before.error().code == ErrorCode::kNotFound;
+  if (gone && !hall.Interrupted(step)) return std::unexpected(before.error());
+  if (!gone) {
+    if (!before) return std::unexpected(before.error());
+    ordered_json attributes = ordered_json::object();
+    for (const auto& [name, value] : before->attributes) attributes[name] = value;
+    RETURN_IF_ERROR(hall.Begin(step, answer,
+                               {{"public_key", base::Base64Encode(spki)},
+                                {"sha256", fingerprint},
+                                {"key_id", base::HexEncode(before->id)},
+                                {"attributes", attributes},
+                                {"proved_by", "use, before it was destroyed"}}));
+    RETURN_IF_ERROR(token->Destroy(plan.label, spki));
+  }
+  ASSIGN_OR_RETURN(std::vector<std::string> left, token->Labels());
+  if (std::ranges::find(left, plan.label) != left.end()) {
+    return Fail(ErrorCode::kInternal, "the token still has a key '" + plan.label + "'");
+  }
+  hall.Report("destroyed", plan.label + " in token " + plan.token, fingerprint);
+  return hall.Done(step, {{"token", plan.token},
+                          {"label", plan.label},
+                          {"sha256", fingerprint},
+                          {"keys_left", left},
+                          {"adopted", gone}});
+}
 
-  Result<PublicKey> Generate(KeyAdmin& token, const char* label, hsm::KeyType type,
-                             hsm::KeyUsage usage) {
-    ASSIGN_OR_RETURN(KeyInfo key, token.Generate(label, type, usage));
-    Report(std::string(hsm::Name(type)) + " key", std::string(label) + " in its token",
-           base::Sha256Base64Url(key.public_key_der));
-    return PublicKey::FromSpki(key.public_key_der);
+Status DoClose(Hall& hall, const Step& step, const std::string& answer) {
+  RETURN_IF_ERROR(hall.Begin(step, answer));
+  ordered_json files = ordered_json::array();
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(hall.plan.output_directory, error)) {
+    const std::string name = entry.path().filename();
+    if (name != "transcript.jsonl" && name != "minute.html") names.push_back(name);
   }
+  std::ranges::sort(names);
+  for (const std::string& name : names) {
+    ASSIGN_OR_RETURN(std::string hash, HashOfFile(hall.plan.Path(name)));
+    files.push_back({{"file", name}, {"sha256", hash}});
+  }
+  return hall.transcript->Append({{"event", "closed"},
+                                  {"step", step.id},
+                                  {"files", files},
+                                  {"configuration", ConfigurationLines(hall.plan)}});
+}
 
-  Result<Certificate> Certify(const protocol::CertificateTemplate& what, const Certificate* issuer,
-                              hsm::Signer& signer, const char* name, const char* file) {
-    ASSIGN_OR_RETURN(Certificate made, protocol::BuildCertificate(what, issuer, signer));
-    RETURN_IF_ERROR(CheckProfile(made, what.role));
-    RETURN_IF_ERROR(Write(file, made.ToPem(), kPublic));
-    Report(std::string(name) + " certificate", Path(file), made.fingerprint());
-    return made;
-  }
+Status DoSign(Hall& hall, const Step& step, const std::string& answer) {
+  const SignatoryPlan& who = hall.plan.signatories[step.index];
+  RETURN_IF_ERROR(hall.Begin(step, answer));
+  const Record* closed = hall.transcript->Last("closed");
+  if (closed == nullptr) return Fail(ErrorCode::kInternal, "signed before it was closed");
+  ASSIGN_OR_RETURN(auto signer, [&]() -> Result<std::unique_ptr<hsm::Signer>> {
+    if (who.token.empty()) return OpenKeyFile(who);
+    ASSIGN_OR_RETURN(hsm::KeyAdmin * token, hall.Token(who.token));
+    return token->SignerFor(who.label);
+  }());
+  const Attestation what{.role = who.role,
+                         .name = who.name,
+                         .closed = closed->hash,
+                         .prev = hall.transcript->records().back().hash,
+                         .time = hall.transcript->NextTime()};
+  ASSIGN_OR_RETURN(std::string jws, SignTranscript(what, *signer, who.public_key));
+  return hall.transcript->Append(SignedMembers(what, jws));
+}
 
-  Status CheckProfile(const Certificate& made, Role role) const {
-    if (role == Role::kRoot || role == Role::kIssuingCa) {
-      auto checked = protocol::CertificateChecker::Create(
-          role == Role::kRoot ? made : *root_,
-          role == Role::kRoot ? std::vector<Certificate>{} : std::vector<Certificate>{made});
-      return checked ? Status{} : std::unexpected(checked.error());
-    }
-    ASSIGN_OR_RETURN(auto checker, protocol::CertificateChecker::Create(*root_, {*issuing_ca_}));
-    return checker.Check(made, role, now_);
-  }
+namespace {
 
-  Status Write(const char* file, std::string_view bytes, mode_t mode) const {
-    return base::WriteNewFile(Path(file), bytes, mode);
+Status Do(Hall& hall, const Step& step, const std::string& answer) {
+  switch (step.action) {
+    case Action::kGenerate:
+      return DoGenerate(hall, step, answer);
+    case Action::kCertify:
+      return DoCertify(hall, step, answer);
+    case Action::kListRevoked:
+      return DoListRevoked(hall, step, answer);
+    case Action::kBackUp:
+      return DoBackUp(hall, step, answer);
+    case Action::kRestore:
+      return DoRestore(hall, step, answer);
+    case Action::kDestroy:
+      return DoDestroy(hall, step, answer);
+    case Action::kClose:
+      return DoClose(hall, step, answer);
+    case Action::kSign:
+      return DoSign(hall, step, answer);
   }
-  void Report(std::string what, std::string file, std::string fingerprint) {
-    outcome_.made.push_back({std::move(what), std::move(file), std::move(fingerprint)});
-    if (progress_) progress_(outcome_.made.back());
-  }
-  std::string Path(const char* file) const { return plan_.output_directory + "/" + file; }
-  std::string Url(const char* path) const {
-    return plan_.public_url.empty() ? "" : plan_.public_url + path;
-  }
-  base::UnixTime In(int days) const { return now_ + std::chrono::days(days); }
-
-  const Plan& plan_;
-  const base::UnixTime now_;
-  const Progress& progress_;
-  Outcome outcome_;
-  std::unique_ptr<KeyAdmin> root_token_, gateway_token_;
-  std::unique_ptr<hsm::Signer> root_signer_, ca_signer_;
-  std::optional<Certificate> root_, issuing_ca_;
-};
+  return Fail(ErrorCode::kInternal, "unknown step");
+}
 
 }  // namespace
 
-Result<Outcome> RunCeremony(const Plan& plan, const base::Clock& clock, const Progress& progress) {
-  return Ceremony(plan, clock.Now(), progress).Run();
-}
-
-Status MakeScratchTokens(const std::string& directory, const std::string& module_path) {
-  RETURN_IF_ERROR(base::MakePrivateDirectory(directory));
-  RETURN_IF_ERROR(base::MakePrivateDirectory(directory + "/tokens"));
-  const std::string conf = directory + "/softhsm2.conf";
-  RETURN_IF_ERROR(base::WriteNewFile(conf, "directories.tokendir = " + directory +
-                                               "/tokens\nobjectstore.backend = file\n"
-                                               "log.level = ERROR\n"));
-  ::setenv("SOFTHSM2_CONF", conf.c_str(), 1);
-  for (const char* label : {"paygate-root", "paygate"}) {
-    const auto so_pin = base::SecretBytes::CopyOf(protocol::NewNonce());
-    const auto pin = base::SecretBytes::CopyOf(protocol::NewNonce());
-    RETURN_IF_ERROR(hsm::pkcs11::InitialiseToken(module_path, label, so_pin, pin));
-    const std::string path = directory + "/" + label;
-    RETURN_IF_ERROR(base::WriteNewFile(path + ".pin", pin.view(), kPrivate));
-    RETURN_IF_ERROR(base::WriteNewFile(path + ".so-pin", so_pin.view(), kPrivate));
+Result<Outcome> HoldCeremony(const Plan& plan, const base::Clock& clock, const Options& options) {
+  Hall hall{plan, options, nullptr, {}, {}, {}, {}};
+  RETURN_IF_ERROR(OpenHall(hall, clock));
+  const std::vector<Step> steps = StepsOf(plan);
+  for (size_t i = 0; i < steps.size(); ++i) {
+    if (IsDone(hall.transcript->records(), steps[i])) continue;
+    ASSIGN_OR_RETURN(std::string answer, options.confirm(steps[i], i + 1, steps.size()));
+    auto done = Do(hall, steps[i], answer);
+    if (!done) {
+      // Recorded so that the minute can say why there was an interruption; best effort.
+      (void)hall.transcript->Append(
+          {{"event", "failed"}, {"step", steps[i].id}, {"why", done.error().message}});
+      return Fail(done.error().code, steps[i].id + ": " + done.error().message);
+    }
   }
-  return {};
+  hall.outcome.gateway_id = hall.gateway_id;
+  hall.outcome.configuration = ConfigurationLines(plan);
+  hall.outcome.transcript_hash = hall.transcript->Last("closed")->hash;
+  return std::move(hall.outcome);
 }
 
 }  // namespace paygate::tools::ceremony

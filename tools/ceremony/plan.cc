@@ -1,21 +1,22 @@
-// output_directory = "/etc/paygate/pki"        [keys]                          all optional
-// gateway_id = "…22 base64url…"   optional     root = "P-256" …
-// public_url = "https://…"        optional     issuing_ca, gateway_signature,
-//                                              gateway_encryption, storage_wrapping
-// [token]
-// module = "/usr/lib/softhsm/libsofthsm2.so"   [validity_days]                 all optional
-// [token.root]                                 root, issuing_ca, gateway, tls
-// uri = "pkcs11:token=paygate-root"
-// pin_file = "/…"                              [tls]
-// [token.gateway]                              dns_names = ["pay.example"]
-// uri, pin_file                                ip_addresses = ["127.0.0.1"]
+// Grammar (TOML 1.0; docs/ceremony.md says what each key means):
+//   ceremony, output_directory, title?, gateway_id?, public_url?
+//   [token.NAME] module uri pin_file backed_up_keys?
+//   [[existing]] certificate token? label?
+//   [[key]] label token type? usage backup? replaces?   or   file
+//   [[certificate]] file profile key issuer? subject? days dns_names? ip_addresses? replaces?
+//   [[crl]] file issuer days  [[crl.revoked]] certificate reason?
+//   [[destroy]] token label, and certificate or public_key
+//   [[restore]] label token wrapped_key shares
+//   [backup] threshold restore_token  [[backup.custodian]] name passphrase_file?
+//   [operator] and [[witness]] name public_key, and key_file passphrase_file? or token label
 #include "tools/ceremony/plan.h"
 
-#include <set>
-#include <toml++/toml.h>
+#include <algorithm>
 
+#include "base/encoding.h"
 #include "base/file.h"
 #include "protocol/values.h"
+#include "tools/ceremony/toml_table.h"
 
 namespace paygate::tools::ceremony {
 namespace {
@@ -24,131 +25,226 @@ using base::ErrorCode;
 using base::Fail;
 using base::Result;
 using base::Status;
+using protocol::Role;
 
 constexpr int kMostDays = 40 * 365;
-constexpr size_t kMostNames = 100;
 
-// One table of the file; remembers what was asked for, so that all else is refused.
-class Table {
- public:
-  Table(const toml::table* table, std::string name) : table_(table), name_(std::move(name)) {}
-
-  Status Text(const char* key, std::string& out, bool required) {
-    const toml::node* node = Find(key);
-    if (!node) return required ? Bad(key, "is missing") : Status{};
-    auto text = node->value_exact<std::string>();
-    if (!text || text->empty()) return Bad(key, "must be a text");
-    out = std::move(*text);
-    return {};
-  }
-  Status Key(const char* key, hsm::KeyType& out) {
-    std::string text;
-    RETURN_IF_ERROR(Text(key, text, false));
-    if (text.empty()) return {};
-    auto type = hsm::ParseKeyType(text);
-    if (!type) return Bad(key, type.error().message);
-    out = *type;
-    return {};
-  }
-  Status Days(const char* key, int& out) {
-    const toml::node* node = Find(key);
-    if (!node) return {};
-    auto days = node->value_exact<int64_t>();
-    if (!days || *days < 1 || *days > kMostDays) {
-      return Bad(key, "must be a whole number of days from 1 to " + std::to_string(kMostDays));
-    }
-    out = static_cast<int>(*days);
-    return {};
-  }
-  Status Texts(const char* key, std::vector<std::string>& out) {
-    const toml::node* node = Find(key);
-    if (!node) return {};
-    const toml::array* array = node->as_array();
-    if (!array || array->size() > kMostNames) return Bad(key, "must be a list of texts");
-    for (const toml::node& item : *array) {
-      auto text = item.value_exact<std::string>();
-      if (!text || text->empty()) return Bad(key, "must be a list of texts");
-      out.push_back(std::move(*text));
-    }
-    return {};
-  }
-  Result<Table> Sub(const char* key) {
-    const toml::node* node = Find(key);
-    if (node && !node->is_table()) return std::unexpected(Bad(key, "must be a table").error());
-    return Table(node ? node->as_table() : nullptr, name_ + key + ".");
-  }
-  Status Finish() {
-    if (!table_) return {};
-    for (const auto& [key, node] : *table_) {
-      if (!known_.contains(std::string(key.str()))) {
-        return Bad(std::string(key.str()).c_str(), "is no key of a ceremony; correct or remove it");
-      }
-    }
-    return {};
-  }
-
- private:
-  const toml::node* Find(const char* key) {
-    known_.insert(key);
-    return table_ ? table_->get(key) : nullptr;
-  }
-  Status Bad(const char* key, const std::string& what) {
-    return Fail(ErrorCode::kInvalidArgument, name_ + key + " " + what);
-  }
-
-  const toml::table* table_;
-  const std::string name_;
-  std::set<std::string> known_;
+struct NamedRole {
+  std::string_view name;
+  Role role;
 };
+constexpr NamedRole kProfiles[] = {{"root", Role::kRoot},
+                                   {"issuing-ca", Role::kIssuingCa},
+                                   {"gateway-signature", Role::kGatewaySignature},
+                                   {"gateway-encryption", Role::kGatewayEncryption},
+                                   {"tls", Role::kTlsServer}};
 
-Status ReadToken(Table token, Plan& plan) {
-  std::string module;
-  RETURN_IF_ERROR(token.Text("module", module, true));
-  struct Side {
-    const char* name;
-    hsm::pkcs11::TokenLocation& location;
-  };
-  for (Side side : {Side{"root", plan.root_token}, Side{"gateway", plan.gateway_token}}) {
-    ASSIGN_OR_RETURN(Table table, token.Sub(side.name));
-    side.location.module_path = module;
-    RETURN_IF_ERROR(table.Text("uri", side.location.token_uri, true));
-    RETURN_IF_ERROR(table.Text("pin_file", side.location.pin_file, true));
-    RETURN_IF_ERROR(table.Finish());
+struct NamedReason {
+  std::string_view name;
+  int reason;
+};
+constexpr NamedReason kReasons[] = {{"keyCompromise", 1}, {"cACompromise", 2},
+                                    {"affiliationChanged", 3}, {"superseded", 4},
+                                    {"cessationOfOperation", 5}};
+
+Status ReadTokens(Table tokens, Plan& plan) {
+  for (const std::string& name : tokens.Names()) {
+    ASSIGN_OR_RETURN(Table token, tokens.Sub(name.c_str()));
+    hsm::pkcs11::TokenLocation& location = plan.tokens[name];
+    RETURN_IF_ERROR(token.Text("module", location.module_path, true));
+    RETURN_IF_ERROR(token.Text("uri", location.token_uri, true));
+    if (auto uri = hsm::pkcs11::CheckTokenUri(location.token_uri); !uri) {
+      return token.Bad("uri", "is wrong: " + uri.error().message);
+    }
+    RETURN_IF_ERROR(token.Text("pin_file", location.pin_file, true));
+    RETURN_IF_ERROR(token.Texts("backed_up_keys", location.backed_up_keys));
+    RETURN_IF_ERROR(token.Finish());
   }
-  return token.Finish();
+  return tokens.Finish();
 }
 
-Status ReadKeys(Table keys, Plan& plan) {
-  RETURN_IF_ERROR(keys.Key("root", plan.root));
-  RETURN_IF_ERROR(keys.Key("issuing_ca", plan.issuing_ca));
-  RETURN_IF_ERROR(keys.Key("gateway_signature", plan.gateway_signature));
-  RETURN_IF_ERROR(keys.Key("gateway_encryption", plan.gateway_encryption));
-  RETURN_IF_ERROR(keys.Key("storage_wrapping", plan.storage_wrapping));
-  for (hsm::KeyType type : {plan.gateway_encryption, plan.storage_wrapping}) {
-    if (type != hsm::KeyType::kEd25519) continue;
-    return Fail(ErrorCode::kInvalidArgument,
-                "keys: an Ed25519 key cannot decrypt; use P-256 or RSA for gateway_encryption and "
-                "storage_wrapping");
+Status ReadKey(Table& table, KeyPlan& key) {
+  std::string usage, file;
+  RETURN_IF_ERROR(table.Text("file", file, false));
+  if (!file.empty()) {
+    key.label = file;
+    return table.Finish();
   }
-  return keys.Finish();
+  RETURN_IF_ERROR(table.Text("label", key.label, true));
+  RETURN_IF_ERROR(table.Text("token", key.token, true));
+  RETURN_IF_ERROR(table.Key("type", key.type));
+  RETURN_IF_ERROR(table.Text("usage", usage, true));
+  RETURN_IF_ERROR(table.Flag("backup", key.backup));
+  RETURN_IF_ERROR(table.Text("replaces", key.replaces, false));
+  if (usage != "sign" && usage != "decrypt") {
+    return table.Bad("usage", "must be \"sign\" or \"decrypt\"");
+  }
+  key.usage = usage == "sign" ? hsm::KeyUsage::kSign : hsm::KeyUsage::kDecrypt;
+  if (key.usage == hsm::KeyUsage::kDecrypt && key.type == hsm::KeyType::kEd25519) {
+    return table.Bad("type", "is Ed25519, which cannot decrypt; use P-256 or RSA");
+  }
+  return table.Finish();
 }
 
-Status ReadValidity(Table days, Plan& plan) {
-  RETURN_IF_ERROR(days.Days("root", plan.root_days));
-  RETURN_IF_ERROR(days.Days("issuing_ca", plan.issuing_ca_days));
-  RETURN_IF_ERROR(days.Days("gateway", plan.gateway_days));
-  RETURN_IF_ERROR(days.Days("tls", plan.tls_days));
-  if (plan.issuing_ca_days > plan.root_days || plan.gateway_days > plan.issuing_ca_days ||
-      plan.tls_days > plan.issuing_ca_days) {
-    return Fail(ErrorCode::kInvalidArgument,
-                "validity_days: a certificate may not outlive the one that signs it");
+Status ReadCertificate(Table& table, CertificatePlan& certificate) {
+  std::string profile;
+  RETURN_IF_ERROR(table.Text("file", certificate.file, true));
+  RETURN_IF_ERROR(table.Text("profile", profile, true));
+  const auto* found = std::ranges::find(kProfiles, profile, &NamedRole::name);
+  if (found == std::end(kProfiles)) {
+    return table.Bad("profile", "must be root, issuing-ca, gateway-signature, gateway-encryption "
+                                "or tls");
   }
-  return days.Finish();
+  certificate.role = found->role;
+  RETURN_IF_ERROR(table.Text("key", certificate.key, true));
+  RETURN_IF_ERROR(table.Text("issuer", certificate.issuer, found->role != Role::kRoot));
+  RETURN_IF_ERROR(table.Text("subject", certificate.subject, false));
+  RETURN_IF_ERROR(table.Number("days", 1, kMostDays, certificate.days, true));
+  RETURN_IF_ERROR(table.Texts("dns_names", certificate.dns_names));
+  RETURN_IF_ERROR(table.Texts("ip_addresses", certificate.ip_addresses));
+  RETURN_IF_ERROR(table.Text("replaces", certificate.replaces, false));
+  if (found->role == Role::kTlsServer && certificate.dns_names.empty() &&
+      certificate.ip_addresses.empty()) {
+    return table.Bad("dns_names", "and ip_addresses are missing: name the front, or no client can "
+                                  "check it");
+  }
+  return table.Finish();
+}
+
+Status ReadCrl(Table& table, CrlPlan& crl) {
+  RETURN_IF_ERROR(table.Text("file", crl.file, true));
+  RETURN_IF_ERROR(table.Text("issuer", crl.issuer, true));
+  RETURN_IF_ERROR(table.Number("days", 1, kMostDays, crl.days, true));
+  ASSIGN_OR_RETURN(auto all, table.Tables("revoked"));
+  for (Table& each : all) {
+    RevokedPlan revoked;
+    std::string reason = "superseded";
+    RETURN_IF_ERROR(each.Text("certificate", revoked.certificate, true));
+    RETURN_IF_ERROR(each.Text("reason", reason, false));
+    const auto* found = std::ranges::find(kReasons, reason, &NamedReason::name);
+    if (found == std::end(kReasons)) {
+      return each.Bad("reason", "must be keyCompromise, cACompromise, affiliationChanged, "
+                                "superseded or cessationOfOperation");
+    }
+    revoked.reason = found->reason;
+    RETURN_IF_ERROR(each.Finish());
+    crl.revoked.push_back(std::move(revoked));
+  }
+  return table.Finish();
+}
+
+// A public key as standard base64 of its SubjectPublicKeyInfo (what `paygate-ceremony signatory`
+// and `openssl pkey -pubout -outform DER | base64 -w0` print).
+Status ReadPublicKey(Table& table, bool required, std::string& spki) {
+  std::string text;
+  RETURN_IF_ERROR(table.Text("public_key", text, required));
+  if (text.empty()) return {};
+  auto der = base::Base64Decode(text);
+  if (!der || !protocol::PublicKey::FromSpki(*der)) {
+    return table.Bad("public_key", "must be base64 of a SubjectPublicKeyInfo (P-256, RSA or "
+                                   "Ed25519)");
+  }
+  spki = std::move(*der);
+  return {};
+}
+
+Status ReadDestroy(Table& table, DestroyPlan& destroy) {
+  RETURN_IF_ERROR(table.Text("token", destroy.token, true));
+  RETURN_IF_ERROR(table.Text("label", destroy.label, true));
+  RETURN_IF_ERROR(table.Text("certificate", destroy.certificate, false));
+  RETURN_IF_ERROR(ReadPublicKey(table, destroy.certificate.empty(), destroy.public_key));
+  return table.Finish();
+}
+
+Status ReadBackup(Table table, Plan& plan) {
+  if (!table.present()) return {};
+  BackupPlan backup;
+  ASSIGN_OR_RETURN(auto custodians, table.Tables("custodian"));
+  for (Table& each : custodians) {
+    Custodian custodian;
+    RETURN_IF_ERROR(each.Text("name", custodian.name, true));
+    RETURN_IF_ERROR(each.Text("passphrase_file", custodian.passphrase_file, false));
+    RETURN_IF_ERROR(each.Finish());
+    backup.custodians.push_back(std::move(custodian));
+  }
+  const auto most = static_cast<int64_t>(backup.custodians.size());
+  if (most < 2 || most > 16) return table.Bad("custodian", "must be there 2 to 16 times");
+  RETURN_IF_ERROR(table.Number("threshold", 2, most, backup.threshold, true));
+  RETURN_IF_ERROR(table.Text("restore_token", backup.restore_token, true));
+  RETURN_IF_ERROR(table.Finish());
+  plan.backup = std::move(backup);
+  return {};
+}
+
+Status ReadSignatory(Table& table, const char* role, SignatoryPlan& who) {
+  who.role = role;
+  RETURN_IF_ERROR(table.Text("name", who.name, true));
+  RETURN_IF_ERROR(ReadPublicKey(table, true, who.public_key));
+  RETURN_IF_ERROR(table.Text("token", who.token, false));
+  const bool in_token = !who.token.empty();
+  RETURN_IF_ERROR(table.Text("label", who.label, in_token));
+  RETURN_IF_ERROR(table.Text("key_file", who.key_file, !in_token));
+  RETURN_IF_ERROR(table.Text("passphrase_file", who.passphrase_file, false));
+  return table.Finish();
+}
+
+// [[key]] and the like: one struct for each table.
+template <typename Entry, typename Read>
+Status ReadAll(Table& top, const char* key, std::vector<Entry>& out, Read read) {
+  ASSIGN_OR_RETURN(auto tables, top.Tables(key));
+  for (Table& table : tables) RETURN_IF_ERROR(read(table, out.emplace_back()));
+  return {};
+}
+
+Status ReadLists(Table& top, Plan& plan) {
+  RETURN_IF_ERROR(ReadAll(top, "existing", plan.existing, [](Table& t, ExistingPlan& e) -> Status {
+    RETURN_IF_ERROR(t.Text("certificate", e.file, true));
+    RETURN_IF_ERROR(t.Text("token", e.token, false));
+    RETURN_IF_ERROR(t.Text("label", e.label, !e.token.empty()));
+    return t.Finish();
+  }));
+  RETURN_IF_ERROR(ReadAll(top, "key", plan.keys, ReadKey));
+  RETURN_IF_ERROR(ReadAll(top, "certificate", plan.certificates, ReadCertificate));
+  RETURN_IF_ERROR(ReadAll(top, "crl", plan.crls, ReadCrl));
+  RETURN_IF_ERROR(ReadAll(top, "destroy", plan.destroy, ReadDestroy));
+  return ReadAll(top, "restore", plan.restore, [](Table& t, RestorePlan& r) -> Status {
+    RETURN_IF_ERROR(t.Text("label", r.label, true));
+    RETURN_IF_ERROR(t.Text("token", r.token, true));
+    RETURN_IF_ERROR(t.Text("wrapped_key", r.wrapped_key, true));
+    RETURN_IF_ERROR(t.Texts("shares", r.shares));
+    return t.Finish();
+  });
+}
+
+Status ReadSignatories(Table& top, Plan& plan) {
+  ASSIGN_OR_RETURN(Table table, top.Sub("operator"));
+  if (!table.present()) return top.Bad("operator", "is missing: who closes the transcript?");
+  RETURN_IF_ERROR(ReadSignatory(table, "operator", plan.signatories.emplace_back()));
+  ASSIGN_OR_RETURN(auto witnesses, top.Tables("witness"));
+  for (Table& each : witnesses) {
+    RETURN_IF_ERROR(ReadSignatory(each, "witness", plan.signatories.emplace_back()));
+  }
+  return {};
 }
 
 Result<Plan> Read(const toml::table& root) {
   Plan plan;
   Table top(&root, "");
+  std::string kind;
+  RETURN_IF_ERROR(top.Text("ceremony", kind, true));
+  bool known = false;
+  for (Kind each : {Kind::kRoot, Kind::kGateway, Kind::kComplete, Kind::kReplica, Kind::kRotation,
+                    Kind::kRenewal, Kind::kDestruction, Kind::kRestore}) {
+    if (Name(each) != kind) continue;
+    plan.kind = each;
+    known = true;
+  }
+  if (!known) {
+    return std::unexpected(top.Bad("ceremony", "must be complete, root, gateway, replica, "
+                                               "rotation, renewal, destruction or restore")
+                               .error());
+  }
+  RETURN_IF_ERROR(top.Text("title", plan.title, false));
   RETURN_IF_ERROR(top.Text("output_directory", plan.output_directory, true));
   RETURN_IF_ERROR(top.Text("gateway_id", plan.gateway_id, false));
   RETURN_IF_ERROR(top.Text("public_url", plan.public_url, false));
@@ -157,28 +253,20 @@ Result<Plan> Read(const toml::table& root) {
                 "gateway_id must be 16 bytes as 22 base64url characters; leave it out to have one "
                 "drawn");
   }
-  ASSIGN_OR_RETURN(Table token, top.Sub("token"));
-  RETURN_IF_ERROR(ReadToken(std::move(token), plan));
-  ASSIGN_OR_RETURN(Table keys, top.Sub("keys"));
-  RETURN_IF_ERROR(ReadKeys(std::move(keys), plan));
-  ASSIGN_OR_RETURN(Table validity, top.Sub("validity_days"));
-  RETURN_IF_ERROR(ReadValidity(std::move(validity), plan));
-  ASSIGN_OR_RETURN(Table tls, top.Sub("tls"));
-  RETURN_IF_ERROR(tls.Texts("dns_names", plan.tls_dns_names));
-  RETURN_IF_ERROR(tls.Texts("ip_addresses", plan.tls_ip_addresses));
-  RETURN_IF_ERROR(tls.Finish());
+  ASSIGN_OR_RETURN(Table tokens, top.Sub("token"));
+  RETURN_IF_ERROR(ReadTokens(std::move(tokens), plan));
+  RETURN_IF_ERROR(ReadLists(top, plan));
+  ASSIGN_OR_RETURN(Table backup, top.Sub("backup"));
+  RETURN_IF_ERROR(ReadBackup(std::move(backup), plan));
+  RETURN_IF_ERROR(ReadSignatories(top, plan));
   RETURN_IF_ERROR(top.Finish());
-  if (plan.tls_dns_names.empty() && plan.tls_ip_addresses.empty()) {
-    return Fail(ErrorCode::kInvalidArgument,
-                "tls: name the front by dns_names or ip_addresses, or no client can check it");
-  }
+  RETURN_IF_ERROR(CheckKind(plan));
   return plan;
 }
 
 }  // namespace
 
-Result<Plan> LoadPlan(const std::string& path) {
-  ASSIGN_OR_RETURN(std::string text, base::ReadFile(path, 1u << 20));
+Result<Plan> ParsePlan(const std::string& text, const std::string& path) {
   toml::table root;
   try {  // toml++ reports by exception; none leaves this function
     root = toml::parse(text);
@@ -189,7 +277,14 @@ Result<Plan> LoadPlan(const std::string& path) {
   }
   auto plan = Read(root);
   if (!plan) return Fail(plan.error().code, path + ": " + plan.error().message);
+  plan->path = path;
+  plan->text = text;
   return plan;
+}
+
+Result<Plan> LoadPlan(const std::string& path) {
+  ASSIGN_OR_RETURN(std::string text, base::ReadFile(path, 1u << 20));
+  return ParsePlan(text, path);
 }
 
 }  // namespace paygate::tools::ceremony

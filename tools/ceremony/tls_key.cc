@@ -1,10 +1,13 @@
 #include "tools/ceremony/tls_key.h"
 
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
 #include <memory>
+
+#include "base/file.h"
 
 namespace paygate::tools::ceremony {
 namespace {
@@ -37,6 +40,23 @@ base::Result<TlsKey> MakeTlsKey() {
   if (size <= 0) return failed();
   return TlsKey{.pkcs8_pem = base::SecretBytes::CopyOf({text, static_cast<size_t>(size)}),
                 .public_key = std::move(public_key)};
+}
+
+base::Result<protocol::PublicKey> ReadTlsKey(const std::string& path) {
+  ASSIGN_OR_RETURN(base::SecretBytes pem, base::ReadSecretFile(path, 1u << 16));
+  std::unique_ptr<BIO, Free> bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  std::unique_ptr<EVP_PKEY, Free> key(
+      PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr));
+  ERR_clear_error();
+  unsigned char* spki = nullptr;
+  const int size = key ? i2d_PUBKEY(key.get(), &spki) : -1;
+  if (size <= 0) {
+    return base::Fail(base::ErrorCode::kMalformed,
+                      path + " holds no whole private key: remove it, and resume");
+  }
+  const std::string der(reinterpret_cast<char*>(spki), size);
+  OPENSSL_free(spki);
+  return protocol::PublicKey::FromSpki(der);
 }
 
 }  // namespace paygate::tools::ceremony

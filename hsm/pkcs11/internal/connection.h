@@ -72,18 +72,35 @@ class Connection {
   base::Status KeepAlive() EXCLUDES(pool_mutex_, anchor_mutex_);
   base::Result<std::vector<std::string>> PrivateKeyLabels() EXCLUDES(anchor_mutex_);
   // Makes the pair; the caller checks and proves it. One at a time: in parallel it has failed.
-  base::Status GeneratePair(const std::string& label, KeyType type, KeyUsage usage)
-      EXCLUDES(anchor_mutex_);
+  base::Status GeneratePair(const std::string& label, KeyType type, KeyUsage usage,
+                            const KeyOptions& options) EXCLUDES(anchor_mutex_);
   base::Status DestroyPair(const std::string& label) EXCLUDES(anchor_mutex_);
 
+  // For the ceremony (describe.cc, backup.cc).
+  base::Result<TokenDescription> DescribeToken() EXCLUDES(anchor_mutex_);
+  base::Result<KeyDescription> Describe(const std::string& label) EXCLUDES(anchor_mutex_);
+  base::Result<bool> HasObjectOf(const std::string& label, const std::string& id)
+      EXCLUDES(anchor_mutex_);
+  base::Result<std::string> WrapOut(const std::string& label, const base::SecretBytes& wrapping_key)
+      EXCLUDES(anchor_mutex_);
+  base::Status UnwrapIn(const KeyInfo& key, std::string_view wrapped,
+                        const base::SecretBytes& wrapping_key) EXCLUDES(anchor_mutex_);
+
  private:
-  Connection(std::unique_ptr<Module> module, CK_SESSION_HANDLE anchor)
-      : module_(std::move(module)), anchor_{module_->functions(), anchor} {}
+  Connection(std::unique_ptr<Module> module, CK_SESSION_HANDLE anchor,
+             std::vector<std::string> backed_up_keys)
+      : module_(std::move(module)),
+        backed_up_keys_(std::move(backed_up_keys)),
+        anchor_{module_->functions(), anchor} {}
+  bool IsBackedUp(const std::string& label) const;
+  base::Status RefuseExisting(const std::string& label) REQUIRES(anchor_mutex_);
+  void Forget(const std::string& label) REQUIRES(anchor_mutex_);
 
   base::Status FillPool(CK_SLOT_ID slot, size_t sessions, bool read_write) EXCLUDES(pool_mutex_);
 
   const std::unique_ptr<Module> module_;
   size_t sessions_ = 0;  // in the pool, free or leased; constant after Open
+  const std::vector<std::string> backed_up_keys_;
 
   base::Mutex pool_mutex_;
   base::CondVar session_free_;
@@ -104,11 +121,13 @@ base::Status LogIn(const Module& module, CK_SLOT_ID slot, CK_SESSION_HANDLE sess
 std::string WrapsOut(const SessionView& view, CK_OBJECT_HANDLE key);
 // What is wrong with the key's attributes, a sentence for each (keys.cc).
 base::Result<std::vector<std::string>> AttributeFaults(const SessionView& view,
-                                                       CK_OBJECT_HANDLE key);
+                                                       CK_OBJECT_HANDLE key,
+                                                       bool backed_up = false);
 
 // The key of this label as the token has it (keys.cc). kNotFound; kInvalidArgument with what is to
 // be mended.
-base::Result<FoundKey> FindAndCheckKey(const SessionView& view, const std::string& label);
+base::Result<FoundKey> FindAndCheckKey(const SessionView& view, const std::string& label,
+                                       bool backed_up);
 // Slot of the one token that the URI names (module.cc).
 base::Result<CK_SLOT_ID> FindToken(const Module& module, const std::string& token_uri);
 
