@@ -51,7 +51,7 @@ class ThrowAway {
   ThrowAway(Connection& connection, KeyType type, KeyUsage usage)
       : connection_(connection),
         label_("paygate-probe-" + base::HexEncode(base::RandomBytes(8))),
-        made_(connection.GeneratePair(label_, type, usage)) {}
+        made_(connection.GeneratePair(label_, type, usage, {})) {}
   ~ThrowAway() {
     if (made_) (void)connection_.DestroyPair(label_);
   }
