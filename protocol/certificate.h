@@ -102,8 +102,9 @@ base::Result<Certificate> BuildCertificate(const CertificateTemplate& what,
 // What will be signed, for a ceremony that compares it; BuildCertificate signs exactly this.
 base::Result<std::string> BuildTbs(const CertificateTemplate& what, const Certificate* issuer,
                                    hsm::SignatureAlgorithm issuer_algorithm);
-// TBS and signature (in JOSE form) as one certificate. The signature is not verified.
-base::Result<Certificate> JoinCertificate(std::string_view tbs, hsm::SignatureAlgorithm algorithm,
-                                          std::string signature);
+// The certificate of those bytes. kInvalidArgument if `issuer_key` is not the private half of
+// `issuer`.
+base::Result<Certificate> SignTbs(std::string_view tbs, const PublicKey& issuer,
+                                  hsm::Signer& issuer_key);
 
 }  // namespace paygate::protocol

@@ -173,17 +173,14 @@ Result<Certificate> BuildCertificate(const CertificateTemplate& what, const Cert
                                      hsm::Signer& issuer_key) {
   const hsm::SignatureAlgorithm algorithm = issuer_key.algorithm();
   ASSIGN_OR_RETURN(const std::string tbs, BuildTbs(what, issuer, algorithm));
-  const PublicKey& signing_key = issuer ? issuer->key() : what.subject_key;
-  ASSIGN_OR_RETURN(const std::string der,
-                   SignDer(tbs, hsm::StatementKind::kCertificate, signing_key, issuer_key));
-  return Certificate::Parse(der);
+  return SignTbs(tbs, issuer ? issuer->key() : what.subject_key, issuer_key);
 }
 
-Result<Certificate> JoinCertificate(std::string_view tbs, hsm::SignatureAlgorithm algorithm,
-                                    std::string raw) {
-  ASSIGN_OR_RETURN(const std::string signature, X509Signature(algorithm, std::move(raw)));
-  return Certificate::Parse(
-      der::Sequence({tbs, AlgorithmIdentifier(algorithm), der::BitString(signature)}));
+Result<Certificate> SignTbs(std::string_view tbs, const PublicKey& issuer,
+                            hsm::Signer& issuer_key) {
+  ASSIGN_OR_RETURN(const std::string der,
+                   SignDer(tbs, hsm::StatementKind::kCertificate, issuer, issuer_key));
+  return Certificate::Parse(der);
 }
 
 }  // namespace paygate::protocol

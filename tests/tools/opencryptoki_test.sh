@@ -44,26 +44,33 @@ for works in "RSA-2048 signs" "RSA-2048 unwraps"; do
 done
 
 # The keys of a gateway, made by a ceremony, served by a token process.
-cat > "$work/ceremony.toml" <<EOF
+key() { printf '[[key]]\nlabel = "%s"\ntoken = "gateway"\ntype = "RSA-2048"\nusage = "%s"\n' "$@"; }
+certificate() {
+  printf '[[certificate]]\nfile = "%s.pem"\nprofile = "%s"\nkey = "%s"\ndays = %s\n' $1 $1 $1 $2
+  [[ -z ${3:-} ]] || printf 'issuer = "%s"\n' "$3"
+}
+openssl rand -hex 16 > "$work/passphrase"
+chmod 600 "$work/passphrase"
+{
+  cat <<EOF
+ceremony = "complete"
 output_directory = "$work/pki"
-[token]
-module = "$module"
-[token.root]
-uri = "$uri"
-pin_file = "$work/pin"
-[token.gateway]
-uri = "$uri"
-pin_file = "$work/pin"
-[keys]
-root = "RSA-2048"
-issuing_ca = "RSA-2048"
-gateway_signature = "RSA-2048"
-gateway_encryption = "RSA-2048"
-storage_wrapping = "RSA-2048"
-[tls]
-ip_addresses = ["127.0.0.1"]
+[operator]
+name = "test"
+key_file = "$work/operator.pem"
+passphrase_file = "$work/passphrase"
 EOF
-"$bin/paygate-ceremony" run "$work/ceremony.toml" > "$work/log" 2>&1 || fail "$(cat "$work/log")"
+  "$bin/paygate-ceremony" signatory --out "$work/operator.pem" --passphrase-file "$work/passphrase"
+  printf '[token.gateway]\nmodule = "%s"\nuri = "%s"\npin_file = "%s"\n' "$module" $uri "$work/pin"
+  for label in root issuing-ca gateway-signature; do key $label sign; done
+  for label in gateway-encryption storage-wrapping; do key $label decrypt; done
+  certificate root 7300
+  certificate issuing-ca 3650 root.pem
+  certificate gateway-signature 1095 issuing-ca.pem
+  certificate gateway-encryption 1095 issuing-ca.pem
+  printf '[[crl]]\nfile = "root.crl"\nissuer = "root.pem"\ndays = 365\n'
+} > "$work/ceremony.toml"
+"$bin/paygate-ceremony" run --yes "$work/ceremony.toml" > "$work/log" 2>&1 || fail "$(cat "$work/log")"
 "$bin/paygate-token" --module "$module" --token-uri $uri --pin-file "$work/pin" \
   --socket "$work/socket" --key gateway-signature:jws --key gateway-encryption:decrypt \
   --key issuing-ca:certificate,crl > "$work/log" 2>&1 &

@@ -2,9 +2,9 @@
 
 #include "base/crypto.h"
 #include "base/encoding.h"
+#include "protocol/crl.h"
 #include "tools/ceremony/hall.h"
 #include "tools/ceremony/lint.h"
-#include "tools/ceremony/root_crl.h"
 
 namespace paygate::tools::ceremony {
 namespace {
@@ -41,7 +41,9 @@ std::string SubjectOf(const Hall& hall, const CertificatePlan& plan) {
   }
 }
 
-Result<CertificateTemplate> TemplateOf(const Hall& hall, const CertificatePlan& plan) {
+// The addresses that the gateway serves: its lists stand under the identifier of the CA's key.
+Result<CertificateTemplate> TemplateOf(const Hall& hall, const CertificatePlan& plan,
+                                       const Certificate* issuer) {
   ASSIGN_OR_RETURN(protocol::PublicKey key, hall.PublicKeyOf(plan.key));
   CertificateTemplate what{.role = plan.role,
                            .subject_cn = SubjectOf(hall, plan),
@@ -59,7 +61,7 @@ Result<CertificateTemplate> TemplateOf(const Hall& hall, const CertificatePlan& 
   if (plan.role == Role::kIssuingCa) {
     what.crl_url = url + "/v1/crl/root";
   } else {
-    what.crl_url = url + "/v1/crl";
+    what.crl_url = url + "/v1/crl/" + base::HexEncode(issuer->subject_key_id());
     what.ocsp_url = url + "/v1/ocsp";
   }
   return what;
@@ -99,7 +101,7 @@ Status CheckFinal(const Hall& hall, const CertificatePlan& plan, const Certifica
 // Lint, sign, compare.
 Result<Certificate> Sign(Hall& hall, const Step& step, const CertificatePlan& plan,
                          const Certificate* issuer) {
-  ASSIGN_OR_RETURN(CertificateTemplate what, TemplateOf(hall, plan));
+  ASSIGN_OR_RETURN(CertificateTemplate what, TemplateOf(hall, plan, issuer));
   const protocol::PublicKey& signing_key = issuer ? issuer->key() : what.subject_key;
   ASSIGN_OR_RETURN(LintedTbs lint, LintBeforeSigning(what, issuer, TypeOf(signing_key)));
   RETURN_IF_ERROR(
@@ -116,7 +118,7 @@ Result<Certificate> Sign(Hall& hall, const Step& step, const CertificatePlan& pl
     ASSIGN_OR_RETURN(hsm::KeyAdmin * token, hall.Token(key->token));
     return token->SignerFor(key->label);
   }());
-  ASSIGN_OR_RETURN(Certificate made, protocol::BuildCertificate(what, issuer, *signer));
+  ASSIGN_OR_RETURN(Certificate made, protocol::SignTbs(lint.tbs, signing_key, *signer));
   if (TbsOf(made) != lint.tbs) {
     return Fail(ErrorCode::kInternal,
                 "certificate " + plan.file + ": what was signed is not what was linted");
@@ -185,26 +187,34 @@ Status DoListRevoked(Hall& hall, const Step& step, const std::string& answer) {
   ASSIGN_OR_RETURN(Certificate issuer, hall.CertificateOf(plan.issuer));
   const bool there = hall.Interrupted(step) && FileExists(path);
   if (!there) {
-    std::vector<RevokedEntry> revoked;
+    std::string entries;
     ordered_json listed = ordered_json::array();
     for (const RevokedPlan& each : plan.revoked) {
       ASSIGN_OR_RETURN(std::string pem, base::ReadFile(each.certificate, 1u << 20));
       ASSIGN_OR_RETURN(Certificate certificate, Certificate::ParsePem(pem));
       RETURN_IF_ERROR(VerifyStrictly(certificate, {}, issuer, certificate.not_before()));
-      revoked.push_back({certificate.serial_hex(), each.reason});
+      ASSIGN_OR_RETURN(std::string serial, base::HexDecode(certificate.serial_hex()));
+      protocol::AppendCrlEntry(entries, serial, hall.opened_at,
+                               static_cast<protocol::CrlReason>(each.reason));
       listed.push_back({{"serial", certificate.serial_hex()},
                         {"sha256", certificate.fingerprint()},
                         {"reason", each.reason}});
     }
     RETURN_IF_ERROR(hall.Begin(step, answer, {{"revoked", listed}}));
     ASSIGN_OR_RETURN(auto signer, hall.SignerOf(plan.issuer));
-    ASSIGN_OR_RETURN(std::string der,
-                     BuildRootCrl(issuer, *signer, revoked, hall.opened_at,
-                                  hall.opened_at + std::chrono::days(plan.days)));
+    // The time as its number, so that a later list has the greater one.
+    const protocol::CrlTemplate what{
+        .number = static_cast<uint64_t>(base::ToNumericDate(hall.opened_at)),
+        .base_number = {},
+        .this_update = hall.opened_at,
+        .next_update = hall.opened_at + std::chrono::days(plan.days),
+        .entries = entries,
+        .delta_url = {}};
+    ASSIGN_OR_RETURN(std::string der, protocol::BuildCrl(what, issuer, *signer));
     RETURN_IF_ERROR(base::WriteNewFile(path, der, kPublic));
   }
   ASSIGN_OR_RETURN(std::string der, base::ReadFile(path, 1u << 20));
-  RETURN_IF_ERROR(CheckCrl(der, issuer));
+  if (auto list = protocol::ReadCrl(der, issuer); !list) return std::unexpected(list.error());
   const std::string hash = base::Sha256Base64Url(der);
   hall.Report(plan.file + ", revocation list", path, hash);
   return hall.Done(step, {{"file", plan.file},

@@ -289,10 +289,7 @@ Result<LintedTbs> LintBeforeSigning(const protocol::CertificateTemplate& what,
   ASSIGN_OR_RETURN(auto signer, key.AsSigner());
   const std::string spki = key.public_key().ToSpki();
   ASSIGN_OR_RETURN(std::string tbs, protocol::BuildTbs(what, issuer, signer->algorithm()));
-  ASSIGN_OR_RETURN(std::string raw, signer->Sign({hsm::StatementKind::kCertificate, tbs}));
-  RETURN_IF_ERROR(key.public_key().Verify(tbs, raw));
-  ASSIGN_OR_RETURN(Certificate lint,
-                   protocol::JoinCertificate(tbs, signer->algorithm(), std::move(raw)));
+  ASSIGN_OR_RETURN(Certificate lint, protocol::SignTbs(tbs, key.public_key(), *signer));
   ASSIGN_OR_RETURN(auto checks, LintCertificate(lint, issuer, what.role));
   if (issuer) {
     ASSIGN_OR_RETURN(Certificate stand_in, WithKey(*issuer, spki));

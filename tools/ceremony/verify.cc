@@ -8,9 +8,9 @@
 
 #include "base/crypto.h"
 #include "base/encoding.h"
+#include "protocol/crl.h"
 #include "tools/ceremony/hall.h"
 #include "tools/ceremony/lint.h"
-#include "tools/ceremony/root_crl.h"
 
 namespace paygate::tools::ceremony {
 namespace {
@@ -134,7 +134,8 @@ Status CheckRevocationList(const Archive& archive, const CrlPlan& plan) {
   ASSIGN_OR_RETURN(std::string der, base::ReadFile(archive.Path(plan.file), 1u << 20));
   if (base::Sha256Base64Url(der) != done->Text("sha256")) return Bad("was changed");
   ASSIGN_OR_RETURN(Certificate issuer, CertificateOf(archive, plan.issuer));
-  return CheckCrl(der, issuer);
+  auto list = protocol::ReadCrl(der, issuer);
+  return list ? Status{} : std::unexpected(list.error());
 }
 
 Status CheckDestruction(const Archive& archive, const DestroyPlan& plan) {
