@@ -53,6 +53,7 @@ T& Use(Args... args) {
 }
 
 void RegisterKeys();
+void RegisterToken();
 void RegisterJose();
 void RegisterMessages();
 void RegisterStore();

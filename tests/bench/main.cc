@@ -26,6 +26,7 @@ int main(int argc, char** argv) {
   base::InitLog("paygate-bench", base::LogLevel::kInfo);
   try {
     bench::RegisterKeys();
+    bench::RegisterToken();
     bench::RegisterJose();
     bench::RegisterMessages();
     bench::RegisterStore();

@@ -274,6 +274,7 @@ FakeGateway::HttpAnswer FakeGateway::Authorisation(const std::string& payload,
   Must(protocol::VerifyJws(jws, Must(Certificate::Parse(jws.x5c.front())).key()));
   if (!refuse_with.empty()) return Refuse(authorisation.iss, digest, refuse_with);
   authorisations_.insert({digest, {authorisation, bank_says}});
+  authorisations_seen_ = authorisations_.size();
   if (bank_says == protocol::PaymentResult::kCompleted) ++payments_made_;
   if (bank_says != protocol::PaymentResult::kPending) Confirm(digest);
   return ReceiptFor(digest);

@@ -3,6 +3,7 @@
 // that the identical message came again, and what was signed after an attack (nothing).
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -74,8 +75,8 @@ class FakeGateway final : public participant::Transport {
   int documents_given = 0;
   int payments_made() const { return payments_made_; }  // money has moved
   int renewals_made() const { return renewals_made_; }
-  size_t revocations_seen() const { return revocations_.size(); }  // different ones
-  size_t authorisations_seen() const { return authorisations_.size(); }
+  size_t revocations_seen() const { return revocations_seen_; }  // different ones
+  size_t authorisations_seen() const { return authorisations_seen_; }
   void SettlePending(protocol::PaymentResult result);
   void PutInMailbox(const std::string& id, const std::string& payload);
   std::string SignAsGateway(std::string_view typ, std::string_view payload) const;
@@ -122,7 +123,9 @@ class FakeGateway final : public participant::Transport {
   std::map<std::string, std::string> refusals_;                   // code by digest
   std::map<std::string, int64_t> handshakes_;                     // expiry
   std::map<std::string, std::vector<std::string>> mailboxes_;     // JWEs by ID
-  int payments_made_ = 0, renewals_made_ = 0;
+  // A test may ask for these while another thread serves.
+  std::atomic<int> payments_made_ = 0, renewals_made_ = 0;
+  std::atomic<size_t> authorisations_seen_ = 0, revocations_seen_ = 0;
   std::set<std::string> revocations_;
 };
 

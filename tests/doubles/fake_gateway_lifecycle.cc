@@ -103,6 +103,7 @@ FakeGateway::HttpAnswer FakeGateway::Revoke(const std::string& payload) {
   const auto asked = Must(protocol::RevocationPayload::Parse(jws.payload));
   Must(protocol::VerifyJws(jws, Must(Certificate::Parse(jws.x5c.front())).key()));
   revocations_.insert(digest);
+  revocations_seen_ = revocations_.size();
   const protocol::DonePayload done{.iss = id_, .sub = asked.iss, .iat = Now(), .request = digest};
   return Sealed(200, participants_.at(asked.iss).encryption_der, true,
                 protocol::PrintSingle("done", SignAsGateway(protocol::kTypDone, done.Print())));

@@ -36,7 +36,7 @@ class Statuses final : public storage::CertificateStatuses {
   storage::RevocationReason reason = storage::RevocationReason::kNone;
   base::UnixTime at{};
   std::atomic<uint64_t> revocations = 0;
-  uint64_t number = 0;
+  std::atomic<uint64_t> number = 0;
 };
 
 struct StatusTest : EngineTest {
