@@ -232,6 +232,7 @@ void ReadToken(Section s, Config::Token& token) {
   s.Preferred("encryption_key", token.encryption_key, CheckLabel);
   s.Preferred("issuing_ca_key", token.issuing_ca_key, CheckLabel);
   s.Optional("storage_key", token.storage_key, CheckLabel);
+  s.List("backed_up_keys", token.backed_up_keys, CheckLabel);
   s.Time("operation_deadline_ms", token.operation_deadline_ms, 50, 60'000);
   s.Number("memory_limit_mib", token.memory_limit_mib, 32, 65536);
   std::set<std::string> labels;

@@ -81,6 +81,7 @@ struct Config {
     std::vector<std::string> encryption_key{"gateway-encryption"};
     std::vector<std::string> issuing_ca_key{"issuing-ca"};
     std::string storage_key = "storage-wrapping";
+    std::vector<std::string> backed_up_keys;  // labels of those that have a backup
     std::chrono::milliseconds operation_deadline_ms{2000};
     uint64_t memory_limit_mib = 512;
     std::vector<KeySpec> Keys() const;

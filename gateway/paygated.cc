@@ -100,6 +100,9 @@ ChildSpec TokenSpec(const Config& config, uint32_t index) {
     spec.arguments.push_back("--key");
     spec.arguments.push_back(key.label + ":" + key.purpose);
   }
+  for (const std::string& label : config.token.backed_up_keys) {
+    spec.arguments.insert(spec.arguments.end(), {"--backed-up-key", label});
+  }
   for (const char* name : kTokenInherited) Inherit(name, spec.environment);
   spec.longest_delay = kLongestTokenDelay;
   return spec;

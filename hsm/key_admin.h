@@ -4,8 +4,8 @@
 // Guarantee: a key is generated inside the token, sensitive, never extractable, token-resident,
 // with exactly one usage; its attributes are read back and compared; it is proved by use before
 // Generate returns. An existing label is refused (kAlreadyExists): nothing is ever overwritten.
-// The one exception is said at a key's birth: an exportable key may leave the token once, wrapped
-// (NIST SP 800-38F, AES-256 KWP), and is then closed for good. Blocking; not thread-safe.
+// The one exception is said at a key's birth: an exportable key may leave the token, wrapped
+// (NIST SP 800-38F, AES-256 KWP), until it is closed for good. Blocking; not thread-safe.
 #pragma once
 
 #include <memory>
@@ -39,7 +39,8 @@ struct KeyInfo {
 
 struct KeyOptions {
   std::string id;           // CKA_ID, at most 64 bytes; empty: drawn
-  bool exportable = false;  // wrapped, once; the label must be among the location's backed_up_keys
+  // Until CloseExport; the label must be among the location's backed_up_keys.
+  bool exportable = false;
 };
 
 // What the token says of a key, by the names of PKCS#11 ("CKA_SENSITIVE").
@@ -72,10 +73,12 @@ class KeyAdmin {
   // Destroys both halves, if the public key is this one (kInvalidArgument otherwise), and looks
   // again: kInternal if the token still has an object of the label or of the key's CKA_ID.
   virtual base::Status Destroy(const std::string& label, std::string_view public_key_der) = 0;
-  // An exportable key under a 32-byte AES key that is in the token for this one call; afterwards
-  // the key is no more extractable, which the token cannot take back.
+  // An exportable key under a 32-byte AES key that is in the token for this one call.
   virtual base::Result<std::string> ExportWrapped(const std::string& label,
                                                   const base::SecretBytes& wrapping_key) = 0;
+  // Makes the key not extractable, which a token never takes back, and looks whether it now is.
+  // Fine for one that is so already.
+  virtual base::Status CloseExport(const std::string& label) = 0;
   // The reverse, into this token; proved by use against the public key. kAlreadyExists;
   // kDecryptionFailed when wrapped bytes and wrapping key do not fit.
   virtual base::Result<KeyInfo> ImportWrapped(const KeyInfo& key, std::string_view wrapped,

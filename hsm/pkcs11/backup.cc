@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
+#include "base/crypto.h"
 #include "hsm/pkcs11/internal/connection.h"
 
 namespace paygate::hsm::pkcs11 {
@@ -97,8 +98,7 @@ base::Result<std::string> Connection::WrapOut(const std::string& label,
                                               const base::SecretBytes& wrapping_key) {
   RETURN_IF_ERROR(CheckWrappingKey(wrapping_key));
   base::MutexLock lock(anchor_mutex_);
-  Forget(label);  // its session copy would stay extractable
-  ASSIGN_OR_RETURN(FoundKey key, FindAndCheckKey(anchor_, label, IsBackedUp(label)));
+  ASSIGN_OR_RETURN(FoundKey key, FindAndCheckKey(anchor_, label, LeavingOf(label)));
   WrappingKey wrapping(anchor_, wrapping_key);
   RETURN_IF_CK("C_CreateObject of the wrapping key", wrapping.made());
   CK_MECHANISM kwp{CKM_AES_KEY_WRAP_PAD, nullptr, 0};
@@ -108,16 +108,23 @@ base::Result<std::string> Connection::WrapOut(const std::string& label,
                functions()->C_WrapKey(anchor_.session, &kwp, wrapping.handle(), key.token_object,
                                       reinterpret_cast<unsigned char*>(wrapped.data()), &size));
   wrapped.resize(size);
+  return wrapped;
+}
+
+base::Status Connection::CloseExport(const std::string& label) {
+  base::MutexLock lock(anchor_mutex_);
+  Forget(label);  // its session copy would stay extractable
+  ASSIGN_OR_RETURN(FoundKey key, FindAndCheckKey(anchor_, label, LeavingOf(label)));
+  ASSIGN_OR_RETURN(bool extractable, anchor_.Bool(key.token_object, CKA_EXTRACTABLE));
+  if (!extractable) return {};  // SoftHSM refuses to set it again
   Template closed;
   closed.Bool(CKA_EXTRACTABLE, false);
   RETURN_IF_CK("C_SetAttributeValue", functions()->C_SetAttributeValue(
                                           anchor_.session, key.token_object, closed.data(), 1));
-  ASSIGN_OR_RETURN(bool extractable, anchor_.Bool(key.token_object, CKA_EXTRACTABLE));
-  if (extractable) {
-    return Fail(ErrorCode::kInternal, "the token does not close key '" + label +
-                                          "' again after its backup: destroy the key");
-  }
-  return wrapped;
+  ASSIGN_OR_RETURN(extractable, anchor_.Bool(key.token_object, CKA_EXTRACTABLE));
+  if (!extractable) return {};
+  return Fail(ErrorCode::kInternal, "the token does not close key '" + label +
+                                        "' again after its backup: destroy the key");
 }
 
 base::Status Connection::UnwrapIn(const KeyInfo& key, std::string_view wrapped,
@@ -129,11 +136,13 @@ base::Status Connection::UnwrapIn(const KeyInfo& key, std::string_view wrapped,
   RETURN_IF_CK("C_CreateObject of the wrapping key", wrapping.made());
   const bool sign = key.usage == KeyUsage::kSign;
   const bool rsa = key.type != KeyType::kP256 && key.type != KeyType::kEd25519;
+  const std::string id = base::RandomBytes(16);
   Template open, secret;
   open.Ulong(CKA_CLASS, CKO_PUBLIC_KEY).Bool(CKA_TOKEN, true).Bool(CKA_PRIVATE, false);
   open.Bytes(CKA_LABEL, key.label).Bool(CKA_VERIFY, sign).Bool(CKA_ENCRYPT, !sign && rsa);
+  open.Bytes(CKA_ID, id);
   RETURN_IF_ERROR(DescribePublic(key, open));
-  secret.Ulong(CKA_CLASS, CKO_PRIVATE_KEY);
+  secret.Ulong(CKA_CLASS, CKO_PRIVATE_KEY).Bytes(CKA_ID, id);
   secret.Ulong(CKA_KEY_TYPE, rsa                             ? CKK_RSA
                              : key.type == KeyType::kEd25519 ? CKK_EC_EDWARDS
                                                              : CKK_EC);

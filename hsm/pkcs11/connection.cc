@@ -39,7 +39,8 @@ base::Result<std::unique_ptr<Connection>> Connection::Open(const TokenLocation& 
   CK_SESSION_HANDLE anchor = CK_INVALID_HANDLE;
   RETURN_IF_CK("C_OpenSession", OpenSession(module->functions(), slot, read_write, anchor));
   std::unique_ptr<Connection> connection(
-      new Connection(std::move(module), anchor, location.backed_up_keys));
+      new Connection(std::move(module), anchor, location.backed_up_keys,
+                     read_write ? Leaving::kNow : Leaving::kOnce));
   RETURN_IF_ERROR(LogIn(*connection->module_, slot, anchor, location));
   if (pool == Pool::kSafe && sessions > 1 && !WorksInParallel(connection->functions(), slot)) {
     base::LogInfo("token.one_session", {{"why", "SoftHSM: run more token processes instead"}});
@@ -108,7 +109,7 @@ base::Status Connection::KeepAlive() {
 base::Result<FoundKey> Connection::Key(const std::string& label) {
   base::MutexLock lock(anchor_mutex_);
   if (auto at = keys_.find(label); at != keys_.end()) return at->second;
-  ASSIGN_OR_RETURN(FoundKey key, FindAndCheckKey(anchor_, label, IsBackedUp(label)));
+  ASSIGN_OR_RETURN(FoundKey key, FindAndCheckKey(anchor_, label, LeavingOf(label)));
   // A session copy spares the token's storage at each use. It belongs to the anchor session and is
   // good in all. A token that refuses to copy keeps its word about the key: use the key itself.
   Template copy;
@@ -131,8 +132,9 @@ base::Result<std::vector<std::string>> Connection::PrivateKeyLabels() {
   return labels;
 }
 
-bool Connection::IsBackedUp(const std::string& label) const {
-  return std::ranges::find(backed_up_keys_, label) != backed_up_keys_.end();
+Leaving Connection::LeavingOf(const std::string& label) const {
+  const bool may = std::ranges::find(backed_up_keys_, label) != backed_up_keys_.end();
+  return may ? backed_up_may_ : Leaving::kNever;
 }
 
 base::Status Connection::RefuseExisting(const std::string& label) {

@@ -58,7 +58,7 @@ base::Result<TokenDescription> Connection::DescribeToken() {
 
 base::Result<KeyDescription> Connection::Describe(const std::string& label) {
   base::MutexLock lock(anchor_mutex_);
-  ASSIGN_OR_RETURN(FoundKey key, FindAndCheckKey(anchor_, label, IsBackedUp(label)));
+  ASSIGN_OR_RETURN(FoundKey key, FindAndCheckKey(anchor_, label, LeavingOf(label)));
   KeyDescription description{.info = key.info, .id = {}, .attributes = {}};
   ASSIGN_OR_RETURN(description.id, anchor_.Bytes(key.token_object, CKA_ID));
   for (const Named& each : kRecorded) {

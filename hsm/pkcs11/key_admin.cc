@@ -116,6 +116,10 @@ class Pkcs11KeyAdmin final : public KeyAdmin {
     return wrapped;
   }
 
+  base::Status CloseExport(const std::string& label) override {
+    return state_->Run([&](Connection& connection) { return connection.CloseExport(label); });
+  }
+
   base::Result<KeyInfo> ImportWrapped(const KeyInfo& key, std::string_view wrapped,
                                       const base::SecretBytes& wrapping_key) override {
     RETURN_IF_ERROR(state_->Run([&](Connection& connection) {

@@ -21,7 +21,8 @@ struct TokenLocation {
   // A text for C_Initialize, which NSS's module wants; mostly none.
   std::string init_args = {};
   // Labels of keys that have left the token wrapped, or were restored so: for these alone it is no
-  // fault to have been extractable once, or to be made elsewhere. They are always sensitive.
+  // fault to have been extractable once, or to be made elsewhere. They are always sensitive; to
+  // be extractable still is borne by OpenKeyAdmin alone, for the ceremony that makes the backup.
   std::vector<std::string> backed_up_keys = {};
 };
 

@@ -48,18 +48,20 @@ struct Requirement {
   CK_ATTRIBUTE_TYPE attribute;
   bool value;
   const char* sentence;
-  bool of_backed_up = true;  // asked of a key that has a backup too
+  Leaving most = Leaving::kNow;  // asked of keys that may leave this much and no more
 };
 
 constexpr Requirement kRequirements[] = {
     {CKA_PRIVATE, true, "can be used without a PIN (CKA_PRIVATE is false)"},
     {CKA_SENSITIVE, true, "is not sensitive (CKA_SENSITIVE is false): it can be read in clear"},
     {CKA_EXTRACTABLE, false, "is extractable (CKA_EXTRACTABLE is true): it can leave the token",
-     false},
-    {CKA_ALWAYS_SENSITIVE, true, "was not always sensitive (CKA_ALWAYS_SENSITIVE is false)", false},
-    {CKA_NEVER_EXTRACTABLE, true, "was once extractable (CKA_NEVER_EXTRACTABLE is false)", false},
+     Leaving::kOnce},
+    {CKA_ALWAYS_SENSITIVE, true, "was not always sensitive (CKA_ALWAYS_SENSITIVE is false)",
+     Leaving::kNever},
+    {CKA_NEVER_EXTRACTABLE, true, "was once extractable (CKA_NEVER_EXTRACTABLE is false)",
+     Leaving::kNever},
     {CKA_LOCAL, true, "was not generated in the token (CKA_LOCAL is false): copies may exist",
-     false},
+     Leaving::kNever},
     {CKA_ALWAYS_AUTHENTICATE, false,
      "wants the PIN at each use (CKA_ALWAYS_AUTHENTICATE is true), which a gateway cannot give"},
 };
@@ -86,8 +88,8 @@ base::Result<KeyUsage> CheckUsage(const SessionView& view, CK_OBJECT_HANDLE key,
 
 // Attributes are the token's word. This is whether it keeps it.
 base::Status CheckKept(const SessionView& view, CK_OBJECT_HANDLE key, const std::string& label,
-                       bool backed_up) {
-  ASSIGN_OR_RETURN(std::vector<std::string> faults, AttributeFaults(view, key, backed_up));
+                       Leaving leaving) {
+  ASSIGN_OR_RETURN(std::vector<std::string> faults, AttributeFaults(view, key, leaving));
   if (!faults.empty()) return std::unexpected(Wrong(label, faults.front() + kMakeNew));
   ASSIGN_OR_RETURN(bool extractable, view.Bool(key, CKA_EXTRACTABLE));
   const std::string way = extractable ? "" : WrapsOut(view, key);
@@ -192,10 +194,10 @@ bool DecryptsWith(const SessionView& view, CK_MECHANISM_TYPE mechanism) {
 }  // namespace
 
 base::Result<std::vector<std::string>> AttributeFaults(const SessionView& view,
-                                                       CK_OBJECT_HANDLE key, bool backed_up) {
+                                                       CK_OBJECT_HANDLE key, Leaving leaving) {
   std::vector<std::string> faults;
   for (const Requirement& required : kRequirements) {
-    if (backed_up && !required.of_backed_up) continue;
+    if (leaving > required.most) continue;
     ASSIGN_OR_RETURN(bool value, view.Bool(key, required.attribute));
     if (value != required.value) faults.push_back(required.sentence);
   }
@@ -203,13 +205,13 @@ base::Result<std::vector<std::string>> AttributeFaults(const SessionView& view,
 }
 
 base::Result<FoundKey> FindAndCheckKey(const SessionView& view, const std::string& label,
-                                       bool backed_up) {
+                                       Leaving leaving) {
   if (label.empty()) return Fail(ErrorCode::kInvalidArgument, "a key's label is empty");
   FoundKey key{};
   key.info.label = label;
   ASSIGN_OR_RETURN(key.token_object, FindOne(view, CKO_PRIVATE_KEY, label));
   ASSIGN_OR_RETURN(CK_OBJECT_HANDLE public_key, FindOne(view, CKO_PUBLIC_KEY, label));
-  RETURN_IF_ERROR(CheckKept(view, key.token_object, label, backed_up));
+  RETURN_IF_ERROR(CheckKept(view, key.token_object, label, leaving));
   ASSIGN_OR_RETURN(key.info.usage, CheckUsage(view, key.token_object, label));
   ASSIGN_OR_RETURN(CK_ULONG type, view.Ulong(key.token_object, CKA_KEY_TYPE));
   if (type == CKK_RSA) {

@@ -51,6 +51,9 @@ void Describe(CLI::App& app, Arguments& arguments) {
                  "--key gateway-signature:jws --key issuing-ca:certificate,crl "
                  "--key gateway-encryption:decrypt")
       ->required();
+  app.add_option("--backed-up-key", arguments.location.backed_up_keys,
+                 "LABEL of a key that has a backup, or was restored from one: for it alone it is "
+                 "no fault to have been extractable once");
   app.add_option("--sessions", arguments.server.workers,
                  "sessions with the token, and as many threads (SoftHSM: one, whatever is said "
                  "here; it fails in parallel, so run more processes)")

@@ -10,7 +10,7 @@
 #include "base/encoding.h"
 #include "protocol/values.h"
 #include "tools/ceremony/hall.h"
-#include "tools/ceremony/lint.h"
+#include "tools/ceremony/minute.h"
 #include "tools/ceremony/signatory.h"
 
 namespace paygate::tools::ceremony {
@@ -103,6 +103,12 @@ Status Hall::Done(const Step& step, ordered_json more) {
   return transcript->Append(all, Transcript::Durability::kWithTheNext);
 }
 
+ordered_json AttributesOf(const hsm::KeyDescription& key) {
+  ordered_json attributes = ordered_json::object();
+  for (const auto& [name, value] : key.attributes) attributes[name] = value;
+  return attributes;
+}
+
 void Hall::Report(std::string what, std::string where, std::string fingerprint) {
   outcome.made.push_back({std::move(what), std::move(where), std::move(fingerprint)});
   if (options.progress) options.progress(outcome.made.back());
@@ -123,13 +129,11 @@ Status DoDestroy(Hall& hall, const Step& step, const std::string& answer) {
   if (gone && !hall.Interrupted(step)) return std::unexpected(before.error());
   if (!gone) {
     if (!before) return std::unexpected(before.error());
-    ordered_json attributes = ordered_json::object();
-    for (const auto& [name, value] : before->attributes) attributes[name] = value;
     RETURN_IF_ERROR(hall.Begin(step, answer,
                                {{"public_key", base::Base64Encode(spki)},
                                 {"sha256", fingerprint},
                                 {"key_id", base::HexEncode(before->id)},
-                                {"attributes", attributes},
+                                {"attributes", AttributesOf(*before)},
                                 {"proved_by", "use, before it was destroyed"}}));
     RETURN_IF_ERROR(token->Destroy(plan.label, spki));
   }
@@ -153,7 +157,7 @@ Status DoClose(Hall& hall, const Step& step, const std::string& answer) {
   for (const auto& entry :
        std::filesystem::directory_iterator(hall.plan.output_directory, error)) {
     const std::string name = entry.path().filename();
-    if (name != "transcript.jsonl" && name != "minute.html") names.push_back(name);
+    if (name != "transcript.jsonl" && name != kMinuteFile) names.push_back(name);
   }
   std::ranges::sort(names);
   for (const std::string& name : names) {
@@ -225,6 +229,10 @@ Result<Outcome> HoldCeremony(const Plan& plan, const base::Clock& clock, const O
           {{"event", "failed"}, {"step", steps[i].id}, {"why", done.error().message}});
       return Fail(done.error().code, steps[i].id + ": " + done.error().message);
     }
+  }
+  const std::string minute = plan.Path(kMinuteFile);
+  if (!FileExists(minute)) {
+    RETURN_IF_ERROR(base::WriteNewFile(minute, PrintMinute(hall.transcript->records()), 0644));
   }
   hall.outcome.gateway_id = hall.gateway_id;
   hall.outcome.configuration = ConfigurationLines(plan);

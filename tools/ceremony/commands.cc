@@ -1,12 +1,15 @@
 #include "tools/ceremony/commands.h"
 
-#include <unistd.h>
+#include <stdlib.h>
 
+#include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
 #include "tools/ceremony/ceremony.h"
+#include "tools/ceremony/minute.h"
+#include "tools/ceremony/rehearse.h"
 #include "tools/ceremony/signatory.h"
 #include "tools/ceremony/verify.h"
 
@@ -19,9 +22,11 @@ using base::Result;
 
 constexpr Command kAll[] = {
     {"plan", "print every step in words; nothing is opened or made", AddPlan},
+    {"rehearse", "hold the whole ceremony on scratch SoftHSM tokens", AddRehearse},
     {"run", "hold the ceremony, with a confirmation for each step", AddRun},
     {"resume", "go on with a ceremony that was interrupted", AddResume},
     {"verify", "check everything again from the artefacts alone, or a transcript", AddVerify},
+    {"minute", "print a transcript's minute, HTML, on standard output", AddMinute},
     {"signatory", "make a key file for an operator or witness", AddSignatory},
     {"scratch-tokens", "SoftHSM tokens with random PINs, for demos, tests and rehearsals",
      AddScratchTokens},
@@ -147,6 +152,53 @@ int Verify(const VerifyArguments& arguments, bool transcript) {
   return PrintVerdict(VerifyTranscript(*text, reviewed), arguments.json);
 }
 
+struct RehearseArguments {
+  std::string file, directory, module = "/usr/lib/softhsm/libsofthsm2.so";
+};
+
+int Rehearse(const RehearseArguments& arguments) {
+  auto real = LoadPlan(arguments.file);
+  if (!real) return Complain(real.error());
+  auto plan = PrepareRehearsal(*real, arguments.directory, arguments.module);
+  if (!plan) return Complain(plan.error());
+  const auto confirm = [](const Step& step, size_t number, size_t of) -> Result<std::string> {
+    std::cout << "\nStep " << number << " of " << of << ": " << step.words << "\n";
+    return "rehearsed";
+  };
+  const base::SystemClock clock;
+  auto outcome =
+      HoldCeremony(*plan, clock, {.resume = false, .confirm = confirm, .progress = {}});
+  if (!outcome) return Complain(outcome.error());
+  std::cout << "\nVerified from what it made:\n";
+  const int status = PrintVerdict(VerifyArtefacts(plan->output_directory, &*plan), false);
+  if (status == 0) {
+    std::cout << "Rehearsed on scratch tokens, with stand-ins for people and existing keys. The\n"
+                 "real tokens, PINs and passphrases were not touched, nor seen to be right.\n";
+  }
+  return status;
+}
+
+int RehearseIn(RehearseArguments arguments) {
+  if (!arguments.directory.empty()) {
+    std::error_code error;
+    if (!std::filesystem::exists(arguments.directory) ||
+        std::filesystem::is_empty(arguments.directory, error)) {
+      return Rehearse(arguments);
+    }
+    return Complain(Fail(ErrorCode::kAlreadyExists, arguments.directory +
+                                                        " is not empty: name another").error());
+  }
+  std::string made = std::filesystem::temp_directory_path() / "rehearsal-XXXXXX";
+  if (::mkdtemp(made.data()) == nullptr) {
+    return Complain(Fail(ErrorCode::kIo, made + " cannot be made").error());
+  }
+  arguments.directory = made;
+  const int status = Rehearse(arguments);
+  std::error_code ignored;
+  std::filesystem::remove_all(made, ignored);
+  return status;
+}
+
 }  // namespace
 
 const std::span<const Command> kCommands = kAll;
@@ -160,6 +212,26 @@ void AddPlan(CLI::App& app, int& status) {
   auto file = std::make_shared<std::string>();
   app.add_option("file", *file, "the ceremony's file (TOML)")->required();
   app.callback([file, &status] { status = ShowPlan(*file); });
+}
+
+void AddMinute(CLI::App& app, int& status) {
+  auto file = std::make_shared<std::string>();
+  app.add_option("transcript", *file, "transcript.jsonl")->required();
+  app.callback([file, &status] {
+    auto text = base::ReadFile(*file);
+    auto records = text ? ParseTranscript(*text) : std::unexpected(text.error());
+    if (records) std::cout << PrintMinute(*records);
+    status = records ? 0 : Complain(records.error());
+  });
+}
+
+void AddRehearse(CLI::App& app, int& status) {
+  auto arguments = std::make_shared<RehearseArguments>();
+  app.add_option("file", arguments->file, "the ceremony's file (TOML)")->required();
+  app.add_option("--dir", arguments->directory,
+                 "an empty directory of your own, to look at afterwards; else one that is removed");
+  app.add_option("--module", arguments->module, "SoftHSM's PKCS#11 module");
+  app.callback([arguments, &status] { status = RehearseIn(*arguments); });
 }
 
 void AddRun(CLI::App& app, int& status) { AddHold(app, status, false); }

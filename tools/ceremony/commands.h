@@ -18,8 +18,10 @@ extern const std::span<const Command> kCommands;
 
 void AddPlan(CLI::App& app, int& status);
 void AddRun(CLI::App& app, int& status);
+void AddRehearse(CLI::App& app, int& status);
 void AddResume(CLI::App& app, int& status);
 void AddVerify(CLI::App& app, int& status);
+void AddMinute(CLI::App& app, int& status);
 void AddSignatory(CLI::App& app, int& status);
 void AddScratchTokens(CLI::App& app, int& status);
 

@@ -24,6 +24,20 @@ std::string Value(const std::string& fresh, const std::string& replaced) {
   return "[" + Quoted(fresh) + ", " + Quoted(replaced) + "]";
 }
 
+// Of those that a gateway uses: not a root's.
+std::vector<std::string> BackedUpKeys(const Plan& plan) {
+  std::vector<std::string> labels;
+  for (const KeyPlan& key : plan.keys) {
+    bool root = false;
+    for (const CertificatePlan& each : plan.certificates) {
+      root |= each.key == key.label && each.role == Role::kRoot;
+    }
+    if (key.backup && !root) labels.push_back(key.label);
+  }
+  for (const RestorePlan& each : plan.restore) labels.push_back(each.label);
+  return labels;
+}
+
 struct Names {
   Role role;
   const char *certificate, *key;
@@ -61,6 +75,12 @@ std::vector<std::string> ConfigurationLines(const Plan& plan) {
     if (!certified && key.usage == hsm::KeyUsage::kDecrypt) {
       token.push_back("storage_key = " + Quoted(key.label));
     }
+  }
+  const std::vector<std::string> backed_up = BackedUpKeys(plan);
+  if (!backed_up.empty()) {
+    std::string list;
+    for (const std::string& label : backed_up) list += (list.empty() ? "" : ", ") + Quoted(label);
+    token.push_back("backed_up_keys = [" + list + "]");
   }
   std::vector<std::string> lines;
   const auto add = [&](const char* section, const std::vector<std::string>& of_section) {

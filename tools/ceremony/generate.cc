@@ -16,12 +16,6 @@ using base::Status;
 constexpr size_t kIdBytes = 16;
 constexpr mode_t kPrivate = 0600;
 
-ordered_json Attributes(const hsm::KeyDescription& key) {
-  ordered_json attributes = ordered_json::object();
-  for (const auto& [name, value] : key.attributes) attributes[name] = value;
-  return attributes;
-}
-
 bool Attribute(const hsm::KeyDescription& key, std::string_view wanted) {
   for (const auto& [name, value] : key.attributes) {
     if (name == wanted) return value;
@@ -103,7 +97,7 @@ Status DoGenerate(Hall& hall, const Step& step, const std::string& answer) {
                           {"key_id", base::HexEncode(made.id)},
                           {"public_key", base::Base64Encode(made.info.public_key_der)},
                           {"sha256", fingerprint},
-                          {"attributes", Attributes(made)},
+                          {"attributes", AttributesOf(made)},
                           {"proved_by", key.usage == hsm::KeyUsage::kSign
                                             ? "a signature over random bytes, verified"
                                             : "decryption of a random key, compared"},

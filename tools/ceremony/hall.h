@@ -21,6 +21,8 @@ namespace paygate::tools::ceremony {
 
 using nlohmann::ordered_json;
 
+constexpr const char* kMinuteFile = "minute.html";
+
 struct Hall {
   const Plan& plan;
   const Options& options;
@@ -68,5 +70,9 @@ bool IsDone(const std::vector<Record>& records, const Step& step);
 // The copy of [[existing]] number `index` in the output directory.
 std::string ExistingCopy(size_t index);
 bool FileExists(const std::string& path);
+ordered_json AttributesOf(const hsm::KeyDescription& key);
+// A backup's files: the wrapped key, and the shares' without ".txt" and ".html".
+std::string BackupFile(const std::string& label);
+std::string ShareFile(const std::string& label, int number);
 
 }  // namespace paygate::tools::ceremony

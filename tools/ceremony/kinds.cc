@@ -1,6 +1,7 @@
 // What hangs together in a ceremony's file, and what belongs into each kind of ceremony.
 
 #include <algorithm>
+#include <cctype>
 #include <set>
 
 #include "tools/ceremony/plan.h"
@@ -38,16 +39,30 @@ Status CheckFileName(const std::string& file, std::set<std::string>& seen) {
   return {};
 }
 
+// As the gateway's configuration wants it; it is part of a backup's file names too.
+Status CheckLabel(const std::string& label) {
+  const bool plain = label.size() <= 64 && std::ranges::all_of(label, [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
+  });
+  if (plain) return {};
+  return Wrong("label '" + label + "' must be 1 to 64 letters, digits, '-', '_' or '.'");
+}
+
 Status CheckKeys(const Plan& plan, std::set<std::string>& files) {
   std::set<std::string> labels;
   for (const KeyPlan& key : plan.keys) {
     if (!labels.insert(key.label).second) return Wrong("key '" + key.label + "' comes twice");
+    if (!key.token.empty()) RETURN_IF_ERROR(CheckLabel(key.label));
     if (key.token.empty()) {
       RETURN_IF_ERROR(CheckFileName(key.label, files));
       continue;
     }
     RETURN_IF_ERROR(CheckToken(plan, key.token, "key '" + key.label + "'"));
     if (!key.backup) continue;
+    if (key.type == hsm::KeyType::kEd25519) {
+      return Wrong("key '" + key.label + "' is Ed25519, which tokens do not wrap: it can have no "
+                   "backup; P-256 and RSA can");
+    }
     if (!plan.backup) return Wrong("key '" + key.label + "' has a backup, but [backup] is missing");
     if (plan.backup->restore_token == key.token) {
       return Wrong("backup.restore_token must be another token than that of key '" + key.label +
@@ -121,6 +136,9 @@ Status CheckOthers(const Plan& plan) {
   for (const RestorePlan& each : plan.restore) {
     RETURN_IF_ERROR(CheckToken(plan, each.token, "restore '" + each.label + "'"));
     if (each.shares.empty()) return Wrong("restore '" + each.label + "': shares is missing");
+    if (!each.passphrase_files.empty() && each.passphrase_files.size() != each.shares.size()) {
+      return Wrong("restore '" + each.label + "': passphrase_files must name one for each share");
+    }
   }
   std::set<std::string> names, keys;
   for (const SignatoryPlan& who : plan.signatories) {
@@ -219,7 +237,6 @@ bool Plan::NeedsGatewayId() const {
 Status CheckKind(const Plan& plan) {
   std::set<std::string> files;
   if (plan.tokens.empty()) return Wrong("[token.…] is missing");
-  if (plan.backup || !plan.restore.empty()) return Wrong("backups are not built yet");
   RETURN_IF_ERROR(CheckKeys(plan, files));
   RETURN_IF_ERROR(CheckCertificates(plan, files));
   RETURN_IF_ERROR(CheckOthers(plan));

@@ -19,6 +19,7 @@ constexpr const char kIntroduction[] =
     "reviewable file says (docs/ceremony.md). Nothing is ever overwritten, no network is used.\n"
     "\n"
     "  paygate-ceremony plan ceremony.toml      every step in words; nothing is done\n"
+    "  paygate-ceremony rehearse ceremony.toml  all of it on scratch tokens\n"
     "  paygate-ceremony run ceremony.toml       step by step, with a confirmation for each\n"
     "  paygate-ceremony verify DIRECTORY        everything again, from the artefacts alone\n\n"
     "Exit status: 0 done (or good), 1 failed, stopped by an answer, or found bad, 2 wrong\n"

@@ -30,6 +30,15 @@ std::vector<std::pair<std::string, std::string>> FilesOf(const Plan& plan) {  //
     files.emplace_back(each.file, "certificate " + each.file);
   }
   for (const auto& each : plan.crls) files.emplace_back(each.file, "crl " + each.file);
+  for (const KeyPlan& key : plan.keys) {
+    if (!key.backup) continue;
+    const std::string step = "backup " + key.label;
+    files.emplace_back(BackupFile(key.label), step);
+    for (int i = 1; i <= static_cast<int>(plan.backup->custodians.size()); ++i) {
+      files.emplace_back(ShareFile(key.label, i) + ".txt", step);
+      files.emplace_back(ShareFile(key.label, i) + ".html", step);
+    }
+  }
   return files;
 }
 

@@ -6,12 +6,13 @@
 //   [[certificate]] file profile key issuer? subject? days dns_names? ip_addresses? replaces?
 //   [[crl]] file issuer days  [[crl.revoked]] certificate reason?
 //   [[destroy]] token label, and certificate or public_key
-//   [[restore]] label token wrapped_key shares
+//   [[restore]] label token wrapped_key shares passphrase_files?
 //   [backup] threshold restore_token  [[backup.custodian]] name passphrase_file?
 //   [operator] and [[witness]] name public_key, and key_file passphrase_file? or token label
 #include "tools/ceremony/plan.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/encoding.h"
 #include "base/file.h"
@@ -169,6 +170,10 @@ Status ReadBackup(Table table, Plan& plan) {
   }
   const auto most = static_cast<int64_t>(backup.custodians.size());
   if (most < 2 || most > 16) return table.Bad("custodian", "must be there 2 to 16 times");
+  std::set<std::string> names;
+  for (const Custodian& each : backup.custodians) {
+    if (!names.insert(each.name).second) return table.Bad("custodian", "'" + each.name + "' twice");
+  }
   RETURN_IF_ERROR(table.Number("threshold", 2, most, backup.threshold, true));
   RETURN_IF_ERROR(table.Text("restore_token", backup.restore_token, true));
   RETURN_IF_ERROR(table.Finish());
@@ -212,6 +217,7 @@ Status ReadLists(Table& top, Plan& plan) {
     RETURN_IF_ERROR(t.Text("token", r.token, true));
     RETURN_IF_ERROR(t.Text("wrapped_key", r.wrapped_key, true));
     RETURN_IF_ERROR(t.Texts("shares", r.shares));
+    RETURN_IF_ERROR(t.Texts("passphrase_files", r.passphrase_files));
     return t.Finish();
   });
 }

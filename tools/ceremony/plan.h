@@ -76,6 +76,7 @@ struct RestorePlan {
   std::string label, token;
   std::string wrapped_key;          // path of the file that a backup made
   std::vector<std::string> shares;  // paths
+  std::vector<std::string> passphrase_files;  // of each share, or none: they are asked for
 };
 
 // Operator or witness, who close the transcript with a signature.

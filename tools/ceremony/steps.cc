@@ -37,7 +37,7 @@ std::string KeyWords(const Plan& plan, const KeyPlan& key) {
                       ", to " + (key.usage == hsm::KeyUsage::kSign ? "sign" : "decrypt") +
                       " and nothing else) in " + TokenWords(plan, key.token) + ": private, "
                       "sensitive, ";
-  words += key.backup ? "EXPORTABLE ONCE, wrapped, for the backup that follows"
+  words += key.backup ? "EXPORTABLE, wrapped, until the backup that follows"
                       : "never extractable, no backup";
   words += ". It is proved by use, and its attributes are read back.";
   if (!key.replaces.empty()) words += " It takes over from '" + key.replaces + "'.";
@@ -69,13 +69,13 @@ std::string CrlWords(const CrlPlan& crl) {
 
 std::string BackupWords(const Plan& plan, const KeyPlan& key) {
   std::string words =
-      "Back up key '" + key.label + "': wrap it once with a fresh AES-256 key, close it for good, "
-      "split the wrapping key into " + std::to_string(plan.backup->custodians.size()) +
+      "Back up key '" + key.label + "': wrap it with a fresh AES-256 key, split the wrapping key "
+      "into " + std::to_string(plan.backup->custodians.size()) +
       " shares of which " + std::to_string(plan.backup->threshold) + " restore it, one for each of";
   for (const Custodian& each : plan.backup->custodians) words += " " + each.name + ",";
   return words + " encrypted to their passphrases; then restore it from the shares, as written, "
                  "into " + TokenWords(plan, plan.backup->restore_token) +
-         " and prove it there by use.";
+         " and prove it there by use; then make it not extractable in its own token, for good.";
 }
 
 }  // namespace

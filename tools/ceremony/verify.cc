@@ -10,7 +10,9 @@
 #include "base/encoding.h"
 #include "protocol/crl.h"
 #include "tools/ceremony/hall.h"
+#include "tools/ceremony/key_backup.h"
 #include "tools/ceremony/lint.h"
+#include "tools/ceremony/minute.h"
 
 namespace paygate::tools::ceremony {
 namespace {
@@ -153,12 +155,43 @@ Status CheckDestruction(const Archive& archive, const DestroyPlan& plan) {
   return {};
 }
 
+// That the backup's file is what was made, that it was restored, and that the key was closed.
+Status CheckBackup(const Archive& archive, const KeyPlan& key) {
+  const Record* done = archive.Done("backup " + key.label);
+  const Record* made = archive.Done("key " + key.label);
+  if (done == nullptr || made == nullptr) return Bad("was not made");
+  ASSIGN_OR_RETURN(const std::string json,
+                   base::ReadFile(archive.Path(BackupFile(key.label)), 1u << 16));
+  ASSIGN_OR_RETURN(const KeyBackup backup, ParseKeyBackup(json));
+  const std::string spki = base::Base64Encode(backup.key.public_key_der);
+  if (spki != made->Text("public_key") || spki != done->Text("public_key")) {
+    return Bad("is of another key, or another key was restored from it");
+  }
+  if (backup.threshold != archive.plan.backup->threshold ||
+      backup.shares.size() != archive.plan.backup->custodians.size()) {
+    return Bad("has another threshold or other custodians than planned");
+  }
+  const ordered_json attributes = ordered_json::parse(done->Json("attributes"), nullptr, false);
+  if (attributes.is_object() && attributes.value("CKA_EXTRACTABLE", ordered_json()) == false) {
+    return {};
+  }
+  return Bad("was not closed afterwards: the key can still leave its token");
+}
+
+Status CheckRestored(const Archive& archive, const RestorePlan& plan) {
+  const Record* done = archive.Done("restore " + plan.label);
+  if (done == nullptr) return Bad("was not restored");
+  ASSIGN_OR_RETURN(std::string spki, base::Base64Decode(done->Text("public_key")));
+  if (base::Sha256Base64Url(spki) == done->Text("sha256")) return {};
+  return Bad("its fingerprint is wrong");
+}
+
 // Every file as it was when the transcript was closed, and none besides.
 void CheckFiles(const Archive& archive, Verdict& verdict) {
   const Record* closed = FindLast(archive.records, "closed", {});
   if (closed == nullptr) return;
   const ordered_json files = ordered_json::parse(closed->Json("files"), nullptr, false);
-  std::set<std::string> known = {"transcript.jsonl", "minute.html"};
+  std::set<std::string> known = {"transcript.jsonl", kMinuteFile};
   size_t same = 0;
   for (const ordered_json& each : files.is_array() ? files : ordered_json::array()) {
     const bool fits = each.is_object() && each.contains("file") && each["file"].is_string() &&
@@ -182,6 +215,18 @@ void CheckFiles(const Archive& archive, Verdict& verdict) {
     const std::string name = entry.path().filename();
     if (!known.contains(name)) verdict.Bad(name + " was not there when the ceremony was closed");
   }
+}
+
+void CheckMinute(const Archive& archive, Verdict& verdict) {
+  if (!FileExists(archive.Path(kMinuteFile))) {
+    return verdict.Note("minute.html is not here: `paygate-ceremony minute` prints it again");
+  }
+  auto minute = base::ReadFile(archive.Path(kMinuteFile));
+  if (minute && *minute == PrintMinute(archive.records)) {
+    return verdict.Good("minute.html says what the transcript says");
+  }
+  verdict.Bad("minute.html is not what this program prints of the transcript: it was changed, or "
+              "printed by another version of it");
 }
 
 void Tell(Verdict& verdict, const std::string& what, const std::string& good,
@@ -214,6 +259,14 @@ void CheckThings(const Archive& archive, Verdict& verdict) {
     Tell(verdict, "key " + each.label, ": proved by use, destroyed, and not found again",
          CheckDestruction(archive, each));
   }
+  for (const KeyPlan& key : archive.plan.keys) {
+    if (!key.backup) continue;
+    Tell(verdict, "backup of " + key.label, ": restored into a second token, proved by use; closed",
+         CheckBackup(archive, key));
+  }
+  for (const auto& each : archive.plan.restore) {
+    Tell(verdict, "key " + each.label, ": restored, proved by use", CheckRestored(archive, each));
+  }
   CheckFiles(archive, verdict);
 }
 
@@ -233,7 +286,9 @@ Verdict VerifyArtefacts(const std::string& directory, const Plan* reviewed) {
     verdict.Bad("ceremony.toml is not the file by which the ceremony was held");
     return verdict;
   }
-  CheckThings({directory, *copy, std::move(*records)}, verdict);
+  const Archive archive{directory, *copy, std::move(*records)};
+  CheckThings(archive, verdict);
+  CheckMinute(archive, verdict);
   return verdict;
 }
 

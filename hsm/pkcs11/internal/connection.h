@@ -17,6 +17,9 @@
 
 namespace paygate::hsm::pkcs11 {
 
+// How far a key may leave its token: never; it could once, for its backup, and is closed; it can.
+enum class Leaving { kNever, kOnce, kNow };
+
 struct FoundKey {
   KeyInfo info;
   CK_OBJECT_HANDLE token_object;  // for life, in the token
@@ -83,16 +86,18 @@ class Connection {
       EXCLUDES(anchor_mutex_);
   base::Result<std::string> WrapOut(const std::string& label, const base::SecretBytes& wrapping_key)
       EXCLUDES(anchor_mutex_);
+  base::Status CloseExport(const std::string& label) EXCLUDES(anchor_mutex_);
   base::Status UnwrapIn(const KeyInfo& key, std::string_view wrapped,
                         const base::SecretBytes& wrapping_key) EXCLUDES(anchor_mutex_);
 
  private:
   Connection(std::unique_ptr<Module> module, CK_SESSION_HANDLE anchor,
-             std::vector<std::string> backed_up_keys)
+             std::vector<std::string> backed_up_keys, Leaving backed_up_may)
       : module_(std::move(module)),
         backed_up_keys_(std::move(backed_up_keys)),
+        backed_up_may_(backed_up_may),
         anchor_{module_->functions(), anchor} {}
-  bool IsBackedUp(const std::string& label) const;
+  Leaving LeavingOf(const std::string& label) const;
   base::Status RefuseExisting(const std::string& label) REQUIRES(anchor_mutex_);
   void Forget(const std::string& label) REQUIRES(anchor_mutex_);
 
@@ -101,6 +106,7 @@ class Connection {
   const std::unique_ptr<Module> module_;
   size_t sessions_ = 0;  // in the pool, free or leased; constant after Open
   const std::vector<std::string> backed_up_keys_;
+  const Leaving backed_up_may_;  // what those may; a ceremony's are closed only after the backup
 
   base::Mutex pool_mutex_;
   base::CondVar session_free_;
@@ -122,12 +128,12 @@ std::string WrapsOut(const SessionView& view, CK_OBJECT_HANDLE key);
 // What is wrong with the key's attributes, a sentence for each (keys.cc).
 base::Result<std::vector<std::string>> AttributeFaults(const SessionView& view,
                                                        CK_OBJECT_HANDLE key,
-                                                       bool backed_up = false);
+                                                       Leaving leaving = Leaving::kNever);
 
 // The key of this label as the token has it (keys.cc). kNotFound; kInvalidArgument with what is to
 // be mended.
 base::Result<FoundKey> FindAndCheckKey(const SessionView& view, const std::string& label,
-                                       bool backed_up);
+                                       Leaving leaving);
 // Slot of the one token that the URI names (module.cc).
 base::Result<CK_SLOT_ID> FindToken(const Module& module, const std::string& token_uri);
 
