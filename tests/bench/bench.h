@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <stdexcept>
+#include <string>
 #include <typeinfo>
 #include <vector>
 
@@ -54,6 +55,7 @@ T& Use(Args... args) {
 
 void RegisterKeys();
 void RegisterToken();
+int BareMain(const std::vector<std::string>& words);  // see token_bench.cc
 void RegisterJose();
 void RegisterMessages();
 void RegisterStore();

@@ -9,6 +9,9 @@
 
 int main(int argc, char** argv) {
   using namespace paygate;  // NOLINT: main
+  if (argc > 4 && std::strcmp(argv[1], "--bare") == 0) {
+    return bench::BareMain({argv + 2, argv + argc});
+  }
   size_t payments = 2000;
   int kept = 1;
   for (int i = 1; i < argc; ++i) {
