@@ -1,6 +1,7 @@
 #!/bin/bash
 # Relative links in every page lead somewhere, decisions are numbered once each, and the page of the
-# configuration names every key that the program reads. Usage: check_docs.sh SOURCE
+# configuration names every key that the program reads, and every test that a page names is there.
+# Usage: check_docs.sh SOURCE
 set -u
 cd "$1" || exit 2
 failed=0
@@ -28,4 +29,10 @@ keys=$(grep -oE '[a-z]\.[A-Z][A-Za-z]*\("[a-z0-9_]+"' gateway/config.cc | cut -d
 while IFS= read -r key; do
   grep -qE "\b$key\b" "$configuration" || fail "$configuration: does not mention $key"
 done <<<"$keys"
+
+tests=$(grep -rhoE '^TEST(_[FP])?\([A-Za-z0-9]+, [A-Za-z0-9]+\)' tests --include='*.cc' |
+  sed -E 's/^[A-Z_]+\(([A-Za-z0-9]+), ([A-Za-z0-9]+)\)/\1.\2/')
+while IFS= read -r name; do
+  grep -qxF "$name" <<<"$tests" || fail "docs/attacks.md: there is no test $name"
+done < <(grep -oE '`[A-Z][A-Za-z0-9]+\.[A-Z][A-Za-z0-9]+`' docs/attacks.md | tr -d '`')
 exit $failed
