@@ -188,8 +188,8 @@ void Hop(benchmark::State& state, KeyType type, size_t processes) {
   }
 }
 
-// What `paygate-bench --bare PIN_FILE TYPE THREADS [PUBLIC_KEY_HEX]` does: a program of its own, so that
-// nothing but the module is in it, and since the module may take it with it.
+// What `paygate-bench --bare PIN_FILE TYPE THREADS [PUBLIC_KEY_HEX]` does: a program of its own, so
+// that nothing but the module is in it, and since the module may take it with it.
 Count BareCount(const std::vector<std::string>& words) {
   const KeyType type = words[1] == Name(KeyType::kP256) ? KeyType::kP256 : KeyType::kRsa2048;
   const std::string input = Input(type);
@@ -245,8 +245,9 @@ struct BareKind {
 void BareLoop(benchmark::State& state, KeyType type, BareKind kind) {
   constexpr int kMostSpoiled = 10;
   HopRig& rig = Use<HopRig>();
-  std::vector<std::string> words = {doubles::Program("paygate-bench"), "--bare", rig.token.location().pin_file,
-                                    std::string(Name(type)), std::to_string(kind.threads)};
+  std::vector<std::string> words = {
+      doubles::Program("paygate-bench"), "--bare", rig.token.location().pin_file,
+      std::string(Name(type)), std::to_string(kind.threads)};
   if (kind.verified) words.push_back(base::HexEncode(rig.info.at(type).public_key_der));
   int spoiled = 0;
   for (auto _ : state) {
