@@ -199,6 +199,14 @@ TEST_F(CeremonyKinds, ADestructionProvesTheKeyUsesItALastTimeAndLeavesNoTrace) {
   EXPECT_EQ(done["keys_left"].size(), 5u) << done;
 }
 
+TEST_F(CeremonyKinds, TheSameDestructionTwiceIsRefused) {
+  const std::string text = Destruction("gateway-signature", "pki/gateway-signature.pem");
+  const size_t at = text.find("[[destroy]]"), end = text.find("[operator]");
+  const Said said = Hold(text + text.substr(at, end - at));
+  EXPECT_EQ(said.status, 3) << said.text;
+  EXPECT_NE(said.text.find("is to be done twice"), std::string::npos) << said.text;
+}
+
 TEST_F(CeremonyKinds, AnotherKeyOfTheLabelIsNotDestroyed) {
   const std::string before = Objects("paygate", "privkey");
   const Said other = Hold(Destruction("gateway-signature", "pki/issuing-ca.pem"));

@@ -158,6 +158,42 @@ TEST_F(Ceremony, AWrongFileIsRefusedWithTheNameOfItsKey) {
   EXPECT_NE(Run(kProgram + " run " + dir + "/none.toml").status, 0);
 }
 
+// The root is made in one hour, a gateway under it in another, each with a transcript of its own.
+TEST_F(Ceremony, RootAndGatewayAreMadeInTwoCeremonies) {
+  ASSERT_EQ(Hold(RootAlone()).status, 0);
+  const std::string root = dir + "/pki/root.pem";
+  const std::string text =
+      Head("gateway", "pki-2") + GatewayId() + Tokens() + "[[existing]]\ncertificate = \"" + root +
+      "\"\ntoken = \"root\"\nlabel = \"root\"\n" + Key("issuing-ca", "gateway", "sign") +
+      Key("gateway-signature", "gateway", "sign") +
+      Key("gateway-encryption", "gateway", "decrypt") +
+      Key("storage-wrapping", "gateway", "decrypt") +
+      CertificateOf("issuing-ca.pem", "issuing-ca", "issuing-ca", root, 3650) +
+      CertificateOf("gateway-signature.pem", "gateway-signature", "gateway-signature",
+                    "issuing-ca.pem", 1095) +
+      CertificateOf("gateway-encryption.pem", "gateway-encryption", "gateway-encryption",
+                    "issuing-ca.pem", 1095) +
+      People();
+  const Said held = Hold(text);
+  ASSERT_EQ(held.status, 0) << held.text;
+  for (const char* leaf : {"gateway-signature.pem", "gateway-encryption.pem"}) {
+    const Said said = OpensslVerify(dir + "/pki-2/" + leaf, dir + "/pki-2/issuing-ca.pem");
+    EXPECT_EQ(said.status, 0) << leaf << ": " << said.text;
+  }
+  EXPECT_EQ(Verify("pki-2").status, 0) << Verify("pki-2").text;
+  EXPECT_EQ(Read(dir + "/pki-2/gateway-id"), Read(dir + "/pki/gateway-id"));
+}
+
+// Whatever it is told: there is no way for it to open a connection.
+TEST_F(Ceremony, TheProgramAsksTheSystemForNoSocket) {
+  const Said symbols = Run("nm --dynamic --undefined-only --without-symbol-versions " + kProgram);
+  ASSERT_EQ(symbols.status, 0) << symbols.text;
+  EXPECT_NE(symbols.text.find(" U fsync\n"), std::string::npos) << symbols.text;
+  for (const char* name : {"socket", "connect", "getaddrinfo", "bind", "sendto"}) {
+    EXPECT_EQ(symbols.text.find(" U " + std::string(name) + "\n"), std::string::npos) << name;
+  }
+}
+
 TEST_F(Ceremony, ScratchTokensAreNotMadeOverOthers) {
   const auto before = Everything("/token");
   const Said said = Run(kProgram + " scratch-tokens --dir " + dir + "/token");

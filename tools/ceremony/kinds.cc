@@ -5,6 +5,7 @@
 #include <set>
 
 #include "tools/ceremony/plan.h"
+#include "tools/ceremony/steps.h"
 
 namespace paygate::tools::ceremony {
 namespace {
@@ -241,6 +242,10 @@ Status CheckKind(const Plan& plan) {
   RETURN_IF_ERROR(CheckCertificates(plan, files));
   RETURN_IF_ERROR(CheckOthers(plan));
   RETURN_IF_ERROR(CheckContents(plan));
+  std::set<std::string> steps;
+  for (const Step& step : StepsOf(plan)) {
+    if (!steps.insert(step.id).second) return Wrong("'" + step.id + "' is to be done twice");
+  }
   const bool draws = plan.kind == Kind::kComplete || plan.kind == Kind::kRoot;
   if (plan.NeedsGatewayId() && plan.gateway_id.empty() && !draws) {
     return Wrong("gateway_id is missing: it was drawn in the root ceremony (its file gateway-id)");
