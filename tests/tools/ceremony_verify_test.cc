@@ -94,6 +94,31 @@ TEST_F(CeremonyVerify, FindsEveryChangedFileAndEveryFileThatWasAdded) {
   EXPECT_NE(Verify().text.find("note  tls.key is not here"), std::string::npos);
 }
 
+TEST_F(CeremonyVerify, AWitnessMaySignWithAKeyInAToken) {
+  const std::string token = "--token-uri pkcs11:token=spare --pin-file " + dir + "/token/spare.pin";
+  const Said made = Run(kProgram + " signatory --label carol " + token);
+  ASSERT_EQ(made.status, 0) << made.text;
+  const std::string witness =
+      "[[witness]]\nname = \"carol\"\ntoken = \"spare\"\nlabel = \"carol\"\n";
+  const std::string text =
+      Replace(RootAlone(), Tokens({"root"}), Tokens({"root", "spare"}));
+  const Said wrong = Hold(text + witness + public_keys.at("bob"));
+  EXPECT_EQ(wrong.status, 3) << wrong.text;
+  const Said another = Hold(Replace(text, Signatory("[[witness]]", "bob"), "") + witness +
+                            public_keys.at("bob"));
+  EXPECT_EQ(another.status, 3) << another.text;
+  EXPECT_NE(another.text.find("witness 'carol': key 'carol' in token 'spare' is another key"),
+            std::string::npos)
+      << another.text;
+  EXPECT_TRUE(Everything("/pki").empty()) << "found before anything is made";
+  ASSERT_EQ(Hold(text + witness + made.text).status, 0);
+  const Said verified = Verify();
+  EXPECT_EQ(verified.status, 0) << verified.text;
+  EXPECT_NE(verified.text.find("good  witness 'carol' signed"), std::string::npos);
+  EXPECT_EQ(Run(kProgram + " signatory --label carol " + token).status, 1) << "never over another";
+  EXPECT_EQ(Run(kProgram + " signatory").status, 2);
+}
+
 TEST_F(CeremonyVerify, NeedsNoToken) {
   ASSERT_EQ(Hold(Complete()).status, 0);
   std::filesystem::remove_all(dir + "/token/tokens");

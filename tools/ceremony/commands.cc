@@ -20,6 +20,8 @@ using base::ErrorCode;
 using base::Fail;
 using base::Result;
 
+constexpr const char* kSoftHsm = "/usr/lib/softhsm/libsofthsm2.so";
+
 constexpr Command kAll[] = {
     {"plan", "print every step in words; nothing is opened or made", AddPlan},
     {"rehearse", "hold the whole ceremony on scratch SoftHSM tokens", AddRehearse},
@@ -27,7 +29,7 @@ constexpr Command kAll[] = {
     {"resume", "go on with a ceremony that was interrupted", AddResume},
     {"verify", "check everything again from the artefacts alone, or a transcript", AddVerify},
     {"minute", "print a transcript's minute, HTML, on standard output", AddMinute},
-    {"signatory", "make a key file for an operator or witness", AddSignatory},
+    {"signatory", "make a key for an operator or witness, in a file or a token", AddSignatory},
     {"scratch-tokens", "SoftHSM tokens with random PINs, for demos, tests and rehearsals",
      AddScratchTokens},
 };
@@ -153,7 +155,7 @@ int Verify(const VerifyArguments& arguments, bool transcript) {
 }
 
 struct RehearseArguments {
-  std::string file, directory, module = "/usr/lib/softhsm/libsofthsm2.so";
+  std::string file, directory, module = kSoftHsm;
 };
 
 int Rehearse(const RehearseArguments& arguments) {
@@ -257,19 +259,37 @@ void AddVerify(CLI::App& app, int& status) {
   });
 }
 
+struct SignatoryArguments {
+  std::string file, passphrase_file, label;
+  hsm::pkcs11::TokenLocation token{.module_path = kSoftHsm, .token_uri = "", .pin_file = ""};
+
+  Result<std::string> Make() const {
+    if (!token.token_uri.empty()) return MakeTokenKey(token, label);
+    ASSIGN_OR_RETURN(auto passphrase, ReadPassphrase(passphrase_file, "A passphrase for " + file));
+    return MakeKeyFile(file, passphrase);
+  }
+};
+
 void AddSignatory(CLI::App& app, int& status) {
-  auto file = std::make_shared<std::string>();
-  auto passphrase_file = std::make_shared<std::string>();
-  app.add_option("--out", *file, "the key file to make")->required();
-  app.add_option("--passphrase-file", *passphrase_file,
-                 "a private file with its passphrase; asked for if left out");
-  app.callback([file, passphrase_file, &status] {
-    auto passphrase = ReadPassphrase(*passphrase_file, "A passphrase for " + *file);
-    if (!passphrase) {
-      status = Complain(passphrase.error());
-      return;
+  auto arguments = std::make_shared<SignatoryArguments>();
+  auto* file = app.add_option("--out", arguments->file, "the key file to make");
+  app.add_option("--passphrase-file", arguments->passphrase_file,
+                 "a private file with its passphrase; asked for if left out")
+      ->needs(file);
+  auto* uri = app.add_option("--token-uri", arguments->token.token_uri,
+                             "instead of --out: the token in which to make the key (RFC 7512)");
+  auto* pin = app.add_option("--pin-file", arguments->token.pin_file, "with its user PIN");
+  auto* label = app.add_option("--label", arguments->label, "the key's label in the token");
+  app.add_option("--module", arguments->token.module_path, "the token's PKCS#11 module")
+      ->needs(uri);
+  uri->needs(pin)->needs(label)->excludes(file);
+  pin->needs(uri);
+  label->needs(uri);
+  app.callback([arguments, &status] {
+    if (arguments->file.empty() && arguments->token.token_uri.empty()) {
+      throw CLI::RequiredError("--out or --token-uri");
     }
-    auto made = MakeKeyFile(*file, *passphrase);
+    auto made = arguments->Make();
     if (made) std::cout << "public_key = \"" << *made << "\"\n";
     status = made ? 0 : Complain(made.error());
   });
@@ -277,7 +297,7 @@ void AddSignatory(CLI::App& app, int& status) {
 
 void AddScratchTokens(CLI::App& app, int& status) {
   auto directory = std::make_shared<std::string>();
-  auto module = std::make_shared<std::string>("/usr/lib/softhsm/libsofthsm2.so");
+  auto module = std::make_shared<std::string>(kSoftHsm);
   auto labels = std::make_shared<std::vector<std::string>>();
   app.add_option("--dir", *directory, "a directory of your own; is made if missing")->required();
   app.add_option("--module", *module, "SoftHSM's PKCS#11 module");

@@ -82,6 +82,38 @@ Status RefuseExistingLabels(Hall& hall, const std::string& token, hsm::KeyAdmin&
   return {};
 }
 
+// The key of this label in the token, if it is this one: looked at before anything is made.
+Status CheckKeyThere(Hall& hall, const std::string& token, const std::string& label,
+                     const std::string& spki, const std::string& what) {
+  ASSIGN_OR_RETURN(hsm::KeyAdmin * admin, hall.Token(token));
+  auto there = admin->Describe(label);
+  if (!there) {
+    return Fail(there.error().code, what + ": token '" + token + "': " + there.error().message);
+  }
+  if (there->info.public_key_der == spki) return {};
+  return Fail(ErrorCode::kInvalidArgument, what + ": key '" + label + "' in token '" + token +
+                                               "' is another key");
+}
+
+Status CheckKeysOfOthers(Hall& hall) {
+  for (const ExistingPlan& each : hall.plan.existing) {
+    if (each.token.empty()) continue;
+    ASSIGN_OR_RETURN(const std::string pem, base::ReadFile(each.file, 1u << 20));
+    auto certificate = protocol::Certificate::ParsePem(pem);
+    if (!certificate) {
+      return Fail(ErrorCode::kInvalidArgument, each.file + ": " + certificate.error().message);
+    }
+    RETURN_IF_ERROR(CheckKeyThere(hall, each.token, each.label, certificate->key().ToSpki(),
+                                  each.file));
+  }
+  for (const SignatoryPlan& who : hall.plan.signatories) {
+    if (who.token.empty()) continue;
+    RETURN_IF_ERROR(CheckKeyThere(hall, who.token, who.label, who.public_key,
+                                  who.role + " '" + who.name + "'"));
+  }
+  return {};
+}
+
 Status OpenTokens(Hall& hall) {
   for (const auto& [name, location] : hall.plan.tokens) {
     hsm::pkcs11::TokenLocation with_backups = location;
@@ -98,7 +130,7 @@ Status OpenTokens(Hall& hall) {
     RETURN_IF_ERROR(RefuseExistingLabels(hall, name, **admin));
     hall.tokens[name] = std::move(*admin);
   }
-  return {};
+  return CheckKeysOfOthers(hall);
 }
 
 Status RecordTokens(Hall& hall) {

@@ -97,6 +97,14 @@ Result<std::unique_ptr<hsm::Signer>> OpenKeyFile(const SignatoryPlan& who) {
   return key->AsSigner();
 }
 
+Result<std::string> MakeTokenKey(const hsm::pkcs11::TokenLocation& location,
+                                 const std::string& label) {
+  ASSIGN_OR_RETURN(auto token, hsm::pkcs11::OpenKeyAdmin(location));
+  ASSIGN_OR_RETURN(const hsm::KeyInfo key,
+                   token->Generate(label, hsm::KeyType::kP256, hsm::KeyUsage::kSign));
+  return base::Base64Encode(key.public_key_der);
+}
+
 Result<std::string> MakeKeyFile(const std::string& path, const SecretBytes& passphrase) {
   if (passphrase.size() < kMinPassphraseBytes) {
     return Fail(ErrorCode::kInvalidArgument, "the passphrase needs at least 8 characters");

@@ -36,6 +36,10 @@ nlohmann::ordered_json SignedMembers(const Attestation& what, const std::string&
 // Opens the key file. kPermissionDenied: wrong passphrase.
 base::Result<std::unique_ptr<hsm::Signer>> OpenKeyFile(const SignatoryPlan& who);
 
+// A new P-256 key in a token, for signatures alone. Returns as MakeKeyFile. kAlreadyExists.
+base::Result<std::string> MakeTokenKey(const hsm::pkcs11::TokenLocation& location,
+                                       const std::string& label);
+
 // A new P-256 key file for a signatory (ENCRYPTED PRIVATE KEY, scrypt), never over another. Returns
 // the `public_key` for the ceremony's file.
 base::Result<std::string> MakeKeyFile(const std::string& path, const base::SecretBytes& passphrase);

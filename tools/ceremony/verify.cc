@@ -267,6 +267,15 @@ void CheckThings(const Archive& archive, Verdict& verdict) {
   for (const auto& each : archive.plan.restore) {
     Tell(verdict, "key " + each.label, ": restored, proved by use", CheckRestored(archive, each));
   }
+  for (size_t i = 0; i < archive.plan.existing.size(); ++i) {
+    auto certificate = ReadCertificate(archive.Path(ExistingCopy(i)));
+    if (!certificate) {
+      verdict.Bad(ExistingCopy(i) + ": " + certificate.error().message);
+      continue;
+    }
+    verdict.Note(ExistingCopy(i) + " was there before and is taken as it is: compare its SHA-256 " +
+                 "with the one that you know, " + certificate->fingerprint());
+  }
   CheckFiles(archive, verdict);
 }
 
