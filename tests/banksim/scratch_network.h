@@ -27,10 +27,11 @@ class ScratchNetwork {
   int Stop();   // SIGTERM; the exit code
   pid_t pid() const { return pid_; }
   const std::string& directory() const { return directory_; }
-  // The adapter's configuration for the running network, with short waits.
+  // The adapter's configuration for the running network. It waits for answers as long as a slow
+  // machine may take; `more` otherwise.
   std::string AdapterConfig(const std::string& more =
-                                "answer_timeout_s = 2\n"
-                                "late_answer_wait_s = 3\n") const;
+                                "answer_timeout_s = 60\n"
+                                "late_answer_wait_s = 60\n") const;
   // Of accounts.csv: IBANs (or codes) of a bank's customers.
   std::vector<std::string> Ibans(const std::string& bank) const;
   std::string CodeOf(const std::string& iban) const;

@@ -58,8 +58,9 @@ class Server {
     std::string certificate, key, client_ca;
   };
 
-  // Port 0: any. Without `tls` plain.
+  // Port 0: any. Without `tls` plain. Whoever connects now waits until Start().
   static base::Result<std::unique_ptr<Server>> Open(uint16_t port, const Tls* tls, Handler handler);
+  void Start();  // once
   ~Server();  // Stop()
   uint16_t port() const { return port_; }
   // Offline: nobody listens, and the connections there are cut. Returns when it is so.

@@ -73,7 +73,12 @@ base::Status Network::OpenAll() {
   std::string text = std::string(kAdminName) + " " + std::to_string(admin_->port()) + "\n";
   for (const Site& s : sites_)
     text += s.bank->bic() + " " + std::to_string(s.server->port()) + "\n";
-  return base::ReplaceFile(ports_file, text);
+  RETURN_IF_ERROR(base::ReplaceFile(ports_file, text));
+  // All listen before one answers: who hears a bank after a restart also finds the others and the
+  // admin.
+  for (Site& s : sites_) s.server->Start();
+  admin_->Start();
+  return {};
 }
 
 Network::~Network() { Stop(); }

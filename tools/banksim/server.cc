@@ -63,8 +63,11 @@ base::Result<std::unique_ptr<Server>> Server::Open(uint16_t port, const Tls* tls
   server->port_ = port;
   if (tls) RETURN_IF_ERROR(server->UseTls(*tls));
   RETURN_IF_ERROR(server->Listen());
-  server->acceptor_ = std::thread([raw = server.get()] { raw->AcceptAll(); });
   return server;
+}
+
+void Server::Start() {
+  acceptor_ = std::thread([this] { AcceptAll(); });
 }
 
 base::Status Server::UseTls(const Tls& tls) {
@@ -194,10 +197,9 @@ void Server::SetOffline(bool offline) {
 }
 
 void Server::Stop() {
-  if (!acceptor_.joinable()) return;
   stopping_ = true;
   SetOffline(true);
-  acceptor_.join();
+  if (acceptor_.joinable()) acceptor_.join();
   std::list<Connection> rest;
   {
     MutexLock lock(mutex_);

@@ -192,7 +192,13 @@ void Correspondent::End(uint64_t id, const std::shared_ptr<Call>& call, Transfer
       by_key_.erase(it);
       break;
     }
-    if (end.judgement.final()) Remember(call->about.transaction_id, end.judgement);
+    if (end.judgement.final()) {
+      Remember(call->about.transaction_id, end.judgement);
+      // The inbox was faster than the answer itself.
+      if (call->early)
+        NoteContradiction(*call->bank, call->about.transaction_id, end.judgement.outcome,
+                          call->early->first);
+    }
   }
   if (call->verified)
     call->verified(std::move(verification));

@@ -86,6 +86,8 @@ class Correspondent {
 
   void Poll(const BankRoute& bank) EXCLUDES(mutex_);
   void OnInbox(const BankRoute& bank, HttpAnswer answer) EXCLUDES(mutex_);
+  void NoteContradiction(const BankRoute& bank, const std::string& transaction, Outcome first,
+                         const Message& message) const;
   void TakeFromInbox(const BankRoute& bank, const Message& message, const std::string& evidence)
       EXCLUDES(mutex_);
   // The message, if it is this bank's and to us; otherwise the reason is logged.

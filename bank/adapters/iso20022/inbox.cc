@@ -61,6 +61,15 @@ void Correspondent::OnInbox(const BankRoute& bank, HttpAnswer answer) {
   Poll(bank);
 }
 
+void Correspondent::NoteContradiction(const BankRoute& bank, const std::string& transaction,
+                                      Outcome first, const Message& message) const {
+  const Prepared about{.transaction_id = transaction};
+  const auto judged = Judge({.about = about}, message);
+  if (judged && judged->final() && judged->outcome != first)
+    environment_.log(Level::kError, bank.bic + ": contradicts what it said before of transaction " +
+                                        transaction + "; the first word stands");
+}
+
 void Correspondent::TakeFromInbox(const BankRoute& bank, const Message& message,
                                   const std::string& evidence) {
   std::vector<std::string> keys;
@@ -83,13 +92,7 @@ void Correspondent::TakeFromInbox(const BankRoute& bank, const Message& message,
           call->early.emplace(message, evidence);
       }
       const auto known = recent_.find(key);
-      if (known == recent_.end()) continue;
-      Prepared about{.transaction_id = key};
-      const auto judged = Judge({.about = about}, message);
-      if (judged && judged->final() && judged->outcome != known->second)
-        environment_.log(Level::kError, bank.bic +
-                                            ": contradicts what it said before of transaction " +
-                                            key + "; the first word stands");
+      if (known != recent_.end()) NoteContradiction(bank, key, known->second, message);
     }
   }
   for (const auto& [id, call] : waiting) EndWith(id, call, message, evidence);
