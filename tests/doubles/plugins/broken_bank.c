@@ -1,8 +1,11 @@
-/* A bank adapter that breaks one rule of bank_adapter.h when asked to submit. BREACH_… says which;
- * everything else is answered as it should be (status: completed). */
+/* A bank adapter that breaks one rule of bank_adapter.h, most when asked to submit. BREACH_… says
+ * which, BREACH_NONE that none is; everything else is answered as it should be (status: completed).
+ */
+#define _POSIX_C_SOURCE 200809L
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "bank/include/bank_adapter.h"
 
@@ -10,6 +13,9 @@ struct paygate_bank {
   int unused;
 };
 static struct paygate_bank the_bank;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t idle = PTHREAD_COND_INITIALIZER;
+static int jobs;
 
 struct job {
   paygate_bank_done done;
@@ -23,18 +29,29 @@ static void complete(paygate_bank_done done, void* ctx, uint32_t outcome) {
   memset(&result, 0, sizeof result);
   result.size = sizeof result;
   result.outcome = outcome;
-  result.bank_reference = "REF";
+  if (outcome == PAYGATE_BANK_REJECTED)
+    result.reason = "AM04";
+  else
+    result.bank_reference = "REF";
   done(ctx, &result);
 }
 
 static void* run(void* arg) {
   struct job* job = arg;
   uint32_t outcome = job->outcome;
+#if BREACH_NO_DRAIN
+  const struct timespec while_draining = {.tv_sec = 2};
+  nanosleep(&while_draining, NULL);
+#endif
   for (int i = 0; i < job->times; ++i) {
     complete(job->done, job->ctx, outcome);
     outcome = PAYGATE_BANK_REJECTED; /* the second answer contradicts the first */
   }
   free(job);
+  pthread_mutex_lock(&mutex);
+  --jobs;
+  pthread_cond_broadcast(&idle);
+  pthread_mutex_unlock(&mutex);
   return NULL;
 }
 
@@ -46,6 +63,9 @@ static void later(paygate_bank_done done, void* ctx, uint32_t outcome, int times
   job->ctx = ctx;
   job->outcome = outcome;
   job->times = times;
+  pthread_mutex_lock(&mutex);
+  ++jobs;
+  pthread_mutex_unlock(&mutex);
   if (pthread_create(&thread, NULL, run, job) != 0) abort();
 #if BREACH_AFTER_REFUSING
   pthread_join(thread, NULL);
@@ -57,12 +77,27 @@ static void later(paygate_bank_done done, void* ctx, uint32_t outcome, int times
 static paygate_bank* bank_open(const char* config, const paygate_bank_host* host,
                                paygate_bank_bytes error, void* ctx) {
   (void)config, (void)host, (void)error, (void)ctx;
+  if (strncmp(config, "[[[", 3) == 0) return error(ctx, (const uint8_t*)"no TOML", 7), NULL;
+#if BREACH_LEAKS
+  static void* volatile lost;
+  if (!(lost = malloc(65536))) abort();
+#endif
   return &the_bank;
 }
 static int bank_health(paygate_bank* bank) { return (void)bank, 0; }
 static int bank_prepare(paygate_bank* bank, const paygate_bank_transfer* transfer,
                         paygate_bank_bytes out, paygate_bank_bytes error, void* ctx) {
-  (void)bank, (void)error;
+  (void)bank;
+  if (transfer->size < sizeof *transfer || transfer->amount_minor_units <= 0 ||
+      !transfer->debtor_account || !*transfer->payment_id || !*transfer->creditor_account ||
+      !*transfer->currency)
+    return error(ctx, (const uint8_t*)"no transfer", 11), PAYGATE_BANK_E_INPUT;
+#if BREACH_IMPURE
+  static int32_t count;
+  ++count;
+  out(ctx, (const uint8_t*)&count, sizeof count);
+  return 0;
+#endif
   out(ctx, (const uint8_t*)transfer->payment_id, strlen(transfer->payment_id));
   return 0;
 }
@@ -88,6 +123,10 @@ static int bank_submit(paygate_bank* bank, const uint8_t* prepared, size_t size,
   return PAYGATE_BANK_E_BUSY;
 #elif BREACH_SILENT_NULL
   done(ctx, NULL);
+#elif BREACH_LIES
+  later(done, ctx, PAYGATE_BANK_REJECTED, 1);
+#elif !BREACH_NEVER
+  later(done, ctx, PAYGATE_BANK_COMPLETED, 1);
 #endif
   return PAYGATE_BANK_TAKEN;
 }
@@ -104,7 +143,14 @@ static int bank_verify_account(paygate_bank* bank, const char* account, const ch
   (void)bank, (void)account, (void)participant, (void)done, (void)ctx;
   return PAYGATE_BANK_E_BUSY;
 }
-static void bank_drain(paygate_bank* bank) { (void)bank; }
+static void bank_drain(paygate_bank* bank) {
+  (void)bank;
+#if !BREACH_NO_DRAIN
+  pthread_mutex_lock(&mutex);
+  while (jobs > 0) pthread_cond_wait(&idle, &mutex);
+  pthread_mutex_unlock(&mutex);
+#endif
+}
 static void bank_close(paygate_bank* bank) { (void)bank; }
 
 static const paygate_bank_adapter_v1 table = {
@@ -126,6 +172,5 @@ static const paygate_bank_adapter_v1 table = {
 };
 
 const paygate_bank_adapter_v1* paygate_bank_adapter(uint32_t host_version) {
-  (void)host_version;
-  return &table;
+  return host_version >= 1 ? &table : NULL;
 }
