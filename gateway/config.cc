@@ -348,12 +348,13 @@ base::Status CheckReloadable(const Config& running, Config wanted) {
   wanted.token.signature_key = running.token.signature_key;
   wanted.token.encryption_key = running.token.encryption_key;
   wanted.token.issuing_ca_key = running.token.issuing_ca_key;
+  wanted.token.backed_up_keys = running.token.backed_up_keys;
   if (wanted == running) return {};
   return Fail(
       ErrorCode::kInvalidArgument,
       "a reload changes certificates.issuing_ca, gateway_signature, gateway_encryption, root_crl "
-      "and token.issuing_ca_key, signature_key, encryption_key alone; something else in the "
-      "file was changed too: put it back, or restart the gateway");
+      "and token.issuing_ca_key, signature_key, encryption_key, backed_up_keys alone; "
+      "something else in the file was changed too: put it back, or restart the gateway");
 }
 
 base::Status CheckFiles(const Config& config) {

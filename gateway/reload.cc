@@ -29,6 +29,7 @@ Config WithKeysOf(Config config, const Config& former) {
   AddNew(config.token.signature_key, former.token.signature_key);
   AddNew(config.token.encryption_key, former.token.encryption_key);
   AddNew(config.token.issuing_ca_key, former.token.issuing_ca_key);
+  AddNew(config.token.backed_up_keys, former.token.backed_up_keys);
   return config;
 }
 

@@ -118,6 +118,31 @@ TEST_F(CeremonyForARunningGateway, RotatesItsKeysRenewsItsCaAndDestroysWhatWasRe
   EXPECT_TRUE(gateway.LedgerIsRight());
 }
 
+// The configuration's word for it comes with the rotation: no restart.
+TEST_F(CeremonyForARunningGateway, TakesUpAnEncryptionKeyThatHasABackup) {
+  const std::string next =
+      Next("gateway-encryption-2", "gateway-encryption", "decrypt", "issuing-ca.pem");
+  std::string custodians = "[backup]\nthreshold = 2\nrestore_token = \"root\"\n";
+  for (const std::string who : {"carol", "dave"}) {
+    custodians += "[[backup.custodian]]\nname = \"" + who + "\"\npassphrase_file = \"" + dir +
+                  "/token/operator.passphrase\"\n";
+  }
+  const std::string text = Head("rotation", "pki-2") + Token("root", "paygate-root") +
+                           Existing("root.pem") +
+                           Existing("issuing-ca.pem", "gateway", "issuing-ca") + next +
+                           custodians;
+  const std::string usage = "usage = \"decrypt\"\n";
+  std::string with_backup = text;
+  with_backup.insert(text.find(usage) + usage.size(), "backup = true\n");
+  Hold(with_backup);
+  EXPECT_THAT(rotation.ReadConfiguration(),
+              HasSubstr("backed_up_keys = [\"gateway-encryption-2\"]"));
+  ASSERT_TRUE(gateway.Reload()) << gateway.Log();
+  RawParticipant third(gateway, customers[2]);
+  third.Register();
+  Pays(third, seller);
+}
+
 TEST_F(CeremonyForARunningGateway, ItsCertificatesNameTheListsThatItServes) {
   for (const char* file : {"gateway-signature.pem", "issuing-ca.pem"}) {
     const std::string text = RunProgram({"/usr/bin/openssl", "x509", "-noout", "-ext",
