@@ -77,6 +77,10 @@ base::Result<Answer<Sale>> Client::Sell(const std::string& goods, const base::Mo
   return participant::Sell(impl_->session, goods, price, buyer);
 }
 
+base::Result<Answer<std::string>> Client::Cancel(const std::string& csblk_id) {
+  return participant::Cancel(impl_->session, csblk_id);
+}
+
 base::Result<CsblkView> Client::Inspect(std::string_view csblk) {
   return InspectCsblk(*impl_->session.trust, csblk);
 }

@@ -118,6 +118,8 @@ class Client {
   // empty.
   base::Result<Answer<Sale>> Sell(const std::string& goods, const base::Money& price,
                                   const std::string& buyer);
+  // Takes an offer back: from the acknowledgement on nobody can pay it. Its csblk_id comes back.
+  base::Result<Answer<std::string>> Cancel(const std::string& csblk_id);
   base::Result<CsblkView> Inspect(std::string_view csblk);
   // kAlreadyPaid: a receipt for it is here. A pending payment of it is asked for again.
   base::Result<Answer<PaymentRecord>> Pay(const CsblkView& csblk);

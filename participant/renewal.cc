@@ -20,16 +20,6 @@ base::Result<protocol::RenewalPayload> SentIn(const JournalEntry& entry) {
   return protocol::RenewalPayload::Parse(parsed.payload);
 }
 
-base::Result<JournalEntry> MakeEntry(Session& session, MessageKind kind, std::string_view typ,
-                                     std::string_view member, std::string_view payload) {
-  JournalEntry entry{.kind = kind};
-  ASSIGN_OR_RETURN(std::string jws, session.Sign(typ, payload));
-  ASSIGN_OR_RETURN(entry.digest, protocol::DigestOfCompact(jws));
-  entry.body = protocol::PrintSingle(member, jws);
-  ASSIGN_OR_RETURN(entry.jwe, session.Seal({.body = entry.body}));
-  return entry;
-}
-
 base::Result<JournalEntry> MakeRenewal(Session& session) {
   const Identity& identity = *session.identity;
   const std::string nonce = protocol::NewNonce();
@@ -47,7 +37,7 @@ base::Result<JournalEntry> MakeRenewal(Session& session) {
       .encryption_jwk = session.next->encryption_key().ToJwk(),
       .disclosure = identity.binding,
       .proof = std::move(proof_jws)};
-  ASSIGN_OR_RETURN(JournalEntry entry, MakeEntry(session, MessageKind::kRenewal,
+  ASSIGN_OR_RETURN(JournalEntry entry, session.MakeEntry(MessageKind::kRenewal,
                                                  protocol::kTypRenewal, "renewal",
                                                  payload.Print()));
   entry.subject = std::to_string(identity.generation + 1);
@@ -103,15 +93,9 @@ base::Result<Revoked> FinishRevocation(Session& session, const JournalEntry& ent
   ASSIGN_OR_RETURN(auto parsed,
                    protocol::ParseJws(jws, protocol::kTypRevocation, protocol::KeyName::kX5c));
   ASSIGN_OR_RETURN(auto sent, protocol::RevocationPayload::Parse(parsed.payload));
-  ASSIGN_OR_RETURN(auto statement, session.OpenSingle(payload_json, "done", protocol::kTypDone));
-  ASSIGN_OR_RETURN(auto done, protocol::DonePayload::Parse(statement.jws.payload()));
-  if (done.iss != session.trust->gateway_id() || done.sub != session.identity->id ||
-      done.request != entry.digest) {
-    return Fail(ErrorCode::kNotYours, "the gateway acknowledged another message");
-  }
-  Revoked revoked{.reason = std::string(protocol::Name(sent.reason)),
-                  .at = done.iat,
-                  .done = statement.jws.Compact()};
+  ASSIGN_OR_RETURN(auto done, session.OpenDone(entry, payload_json));
+  Revoked revoked{
+      .reason = std::string(protocol::Name(sent.reason)), .at = done.at, .done = done.jws};
   RETURN_IF_ERROR(SaveRevoked(session.disk, revoked));
   session.revoked = revoked;
   return revoked;
@@ -129,7 +113,7 @@ base::Result<Answer<Revoked>> Revoke(Session& session, protocol::RevocationReaso
                                             .iat = base::ToNumericDate(session.clock.Now()),
                                             .nonce = protocol::NewNonce(),
                                             .reason = reason};
-  ASSIGN_OR_RETURN(JournalEntry entry, MakeEntry(session, MessageKind::kRevocation,
+  ASSIGN_OR_RETURN(JournalEntry entry, session.MakeEntry(MessageKind::kRevocation,
                                                  protocol::kTypRevocation, "revocation",
                                                  payload.Print()));
   ASSIGN_OR_RETURN(Resumed done, session.RecordAndSend(std::move(entry)));

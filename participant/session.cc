@@ -23,6 +23,8 @@ std::string_view PathOf(MessageKind kind) {
       return "/v1/renewals";
     case MessageKind::kRevocation:
       return "/v1/revocations";
+    case MessageKind::kCancellation:
+      return "/v1/seller-blocks/cancel";
   }
   return "/";
 }
@@ -35,13 +37,13 @@ bool MayTryAgain(int status) { return status == 429 || status == 408 || status >
 // gateway looks for the same message before it looks at the handshake (protocol.md section 6), so a
 // handshake that it calls expired, after it has expired by our own reckoning too, ends the matter.
 // A little after its own reckoning, because a copy that came in time may still be on its way.
-// A registration has no handshake; its `iat` ages instead. So does that of a renewal or revocation,
+// A registration has no handshake; its `iat` ages instead. So does that of the others without one,
 // but their signatures have verified by then: what they hear unsigned is that the certificate is no
 // good any more, and that is looked at only when the message was not seen before. Everything else
 // decides nothing.
 bool NeverTaken(const JournalEntry& entry, const std::string& code, base::UnixTime now) {
   if (entry.kind == MessageKind::kRegistration) return code == "clock-skew";
-  if (entry.kind == MessageKind::kRenewal || entry.kind == MessageKind::kRevocation) {
+  if (entry.handshake.empty()) {
     return code == "certificate-invalid" || code == "certificate-revoked";
   }
   return code == "handshake-expired" &&
@@ -189,6 +191,27 @@ base::Result<Reply> Session::Exchange(
   return std::unexpected(last);
 }
 
+base::Result<JournalEntry> Session::MakeEntry(MessageKind kind, std::string_view typ,
+                                              std::string_view member, std::string_view payload) {
+  JournalEntry entry{.kind = kind};
+  ASSIGN_OR_RETURN(std::string jws, Sign(typ, payload));
+  ASSIGN_OR_RETURN(entry.digest, protocol::DigestOfCompact(jws));
+  entry.body = protocol::PrintSingle(member, jws);
+  ASSIGN_OR_RETURN(entry.jwe, Seal({.body = entry.body}));
+  return entry;
+}
+
+base::Result<Session::Done> Session::OpenDone(const JournalEntry& entry,
+                                              std::string_view payload) {
+  ASSIGN_OR_RETURN(auto statement, OpenSingle(payload, "done", protocol::kTypDone));
+  ASSIGN_OR_RETURN(auto done, protocol::DonePayload::Parse(statement.jws.payload()));
+  if (done.iss != trust->gateway_id() || done.sub != identity->id ||
+      done.request != entry.digest) {
+    return Fail(ErrorCode::kNotYours, "the gateway acknowledged another message");
+  }
+  return Done{.at = done.iat, .jws = statement.jws.Compact()};
+}
+
 base::Result<Resumed> Session::RecordAndSend(JournalEntry entry) {
   RETURN_IF_ERROR(journal.Record(entry));
   return Resend(std::move(entry));
@@ -229,6 +252,10 @@ base::Result<Resumed> Session::Resend(JournalEntry entry) {
     }
     case MessageKind::kRevocation: {
       ASSIGN_OR_RETURN(resumed.revoked, FinishRevocation(*this, entry, reply.payload));
+      break;
+    }
+    case MessageKind::kCancellation: {
+      RETURN_IF_ERROR(FinishCancellation(*this, entry, reply.payload));
       break;
     }
     case MessageKind::kSale: {

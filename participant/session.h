@@ -53,6 +53,15 @@ class Session {
   base::Result<Statement> OpenSingle(std::string_view payload, std::string_view member,
                                      std::string_view typ);
   base::Result<std::string> OpenJweForUs(std::string_view compact);
+  // {member: JWS} that needs no challenge, signed and sealed.
+  base::Result<JournalEntry> MakeEntry(MessageKind kind, std::string_view typ,
+                                       std::string_view member, std::string_view payload);
+  // {"done": JWS} by the gateway for the message `entry`.
+  struct Done {
+    int64_t at = 0;
+    std::string jws;
+  };
+  base::Result<Done> OpenDone(const JournalEntry& entry, std::string_view payload);
   // Message 3: durable, then sent, then Resend's rules.
   base::Result<Resumed> RecordAndSend(JournalEntry entry);
   base::Result<Resumed> Resend(JournalEntry entry);
@@ -100,6 +109,8 @@ base::Result<Identity> CheckRegistered(Session& session, const JournalEntry& ent
                                        std::string_view payload, const Keyring& keys,
                                        const std::string& nonce,
                                        const protocol::Disclosure& binding);
+base::Status FinishCancellation(Session& session, const JournalEntry& entry,
+                                std::string_view payload);
 base::Result<Sale> FinishSale(Session& session, const JournalEntry& entry,
                               std::string_view payload);
 base::Result<PaymentRecord> FinishPayment(Session& session, const JournalEntry& entry,
@@ -112,6 +123,7 @@ base::Result<Answer<Identity>> Renew(Session& session, const base::SecretBytes& 
 base::Result<Answer<Revoked>> Revoke(Session& session, protocol::RevocationReason reason);
 base::Result<Answer<Sale>> Sell(Session& session, const std::string& goods,
                                 const base::Money& price, const std::string& buyer);
+base::Result<Answer<std::string>> Cancel(Session& session, const std::string& csblk_id);
 base::Result<Answer<PaymentRecord>> Pay(Session& session, const CsblkView& csblk);
 base::Result<std::vector<InboxMessage>> ReadInbox(Session& session, std::chrono::seconds wait);
 

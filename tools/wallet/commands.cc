@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <iostream>
 
 #include "base/file.h"
 #include "protocol/json.h"
@@ -16,26 +15,6 @@ namespace {
 using base::ErrorCode;
 using base::Fail;
 using participant::Resumed;
-
-constexpr size_t kMaxCsblkBytes = 64u << 10;
-
-// The CSBLK itself, a file that holds it, or '-' for standard input.
-base::Result<std::string> ReadCsblk(const std::string& argument) {
-  std::string text = argument;
-  if (argument == "-") {
-    text.assign(kMaxCsblkBytes + 1, '\0');
-    std::cin.read(text.data(), static_cast<std::streamsize>(text.size()));
-    text.resize(static_cast<size_t>(std::cin.gcount()));
-    if (text.size() > kMaxCsblkBytes)
-      return Fail(ErrorCode::kMalformed, "that is no CSBLK: too long");
-  } else if (argument.find('~') == argument.npos) {
-    ASSIGN_OR_RETURN(text, base::ReadFile(argument, kMaxCsblkBytes));
-  }
-  const size_t begin = text.find_first_not_of(" \t\r\n");
-  const size_t end = text.find_last_not_of(" \t\r\n");
-  if (begin == text.npos) return Fail(ErrorCode::kMalformed, "that is no CSBLK: it is empty");
-  return text.substr(begin, end - begin + 1);
-}
 
 base::Result<base::SecretBytes> NewPassphrase(const Options& options, participant::Disk& disk) {
   ASSIGN_OR_RETURN(auto keys, disk.List("keys"));

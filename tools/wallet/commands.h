@@ -23,7 +23,7 @@ struct Options {
 
   std::string iban, code_file;                         // register
   std::string goods, amount, currency, buyer, output;  // sell
-  std::string csblk;                                   // show, pay
+  std::string csblk;                                   // show, pay, cancel
   bool yes = false;                                    // pay
   int wait_s = 0;                                      // inbox
   std::string reason;                                  // revoke
@@ -33,6 +33,7 @@ int RunRegister(const Options& options);
 int RunSell(const Options& options);
 int RunShow(const Options& options);
 int RunPay(const Options& options);
+int RunCancel(const Options& options);
 int RunRenew(const Options& options);
 int RunRevoke(const Options& options);
 int RunInbox(const Options& options);

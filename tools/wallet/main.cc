@@ -50,6 +50,10 @@ void AddCommands(CLI::App& app, Options& o, int (*&run)(const Options&)) {
   CLI::App* pay = command("pay", "Pay a CSBLK, after showing what to whom", RunPay);
   pay->add_option("csblk", o.csblk, "The CSBLK, a file, or - for standard input")->required();
   pay->add_flag("--yes", o.yes, "Pay without asking");
+  CLI::App* cancel =
+      command("cancel", "Take back an offer of yours that nobody has paid", RunCancel);
+  cancel->add_option("csblk", o.csblk, "The CSBLK, its ID, a file, or - for standard input")
+      ->required();
   CLI::App* inbox = command("inbox", "Fetch new receipts and confirmations", RunInbox);
   inbox->add_option("--wait", o.wait_s, "Wait up to this many seconds for one (0 to 30)")
       ->check(CLI::Range(0, 30));

@@ -48,6 +48,8 @@ class Wallet {
 base::Result<WalletConfig> ChooseConfig(const Options& options,
                                         const std::optional<WalletConfig>& kept);
 base::Result<std::unique_ptr<participant::Transport>> Connect(const WalletConfig& config);
+// The CSBLK itself, a file that holds it, or '-' for standard input.
+base::Result<std::string> ReadCsblk(const std::string& argument);
 base::Result<base::SecretBytes> Passphrase(const Options& options);
 
 // Prints what happened to a message, in words or JSON, and gives its exit code.
