@@ -3,8 +3,8 @@
 // Guarantees: Submit, Status, Verify… and AskNotices call `done` exactly once, from a thread of the
 // bank client, never from inside the call. When the host process dies, everything in flight that
 // may have reached the bank completes as kUnknown, and what had not left this process as kNotSent.
-// No call waits for a bank; Prepare alone waits for the host process (pure, no I/O, has a
-// deadline). Thread-safe.
+// No call waits for a bank; Prepare and PrepareReturn alone wait for the host process (pure, no
+// I/O, has a deadline). Thread-safe.
 #pragma once
 
 #include <chrono>
@@ -72,6 +72,16 @@ struct Transfer {
   base::UnixTime created;
 };
 
+// Money back for a completed transfer, named by the bank's own reference: no account travels.
+struct Return {
+  std::string refund_id;
+  std::string payment_id;      // of the transfer
+  std::string bank_reference;  // of the transfer
+  base::Money amount;
+  base::UnixTime deadline;
+  base::UnixTime created;
+};
+
 struct Capabilities {
   bool notfound_is_final = false;
   bool returns = false;
@@ -90,6 +100,9 @@ class Bank {
   virtual base::Result<Capabilities> GetCapabilities() = 0;  // kBankUnavailable while no host is up
   virtual bool Healthy() const = 0;
   virtual base::Result<std::string> Prepare(const Transfer& transfer) = 0;
+  // As Prepare; its bytes go through Submit and Status like any others. kInvalidArgument if the
+  // adapter has no returns.
+  virtual base::Result<std::string> PrepareReturn(const Return& ret) = 0;
   virtual void Submit(std::string_view prepared, AnswerCallback done) = 0;
   virtual void Status(std::string_view prepared, AnswerCallback done) = 0;
   virtual void VerifyAccount(std::string_view account, std::string_view participant_id,

@@ -19,6 +19,7 @@
 
 #include "bank/bank.h"
 #include "bank/frames.h"
+#include "bank/internal/endings.h"
 #include "base/ipc.h"
 #include "base/log.h"
 #include "base/outside_text.h"
@@ -40,9 +41,7 @@ constexpr milliseconds kTick{100};             // the longest sleep of the compl
 constexpr milliseconds kHealthPeriod{1000};    // between pings of the host
 constexpr milliseconds kHealthDeadline{5000};  // a host that is silent for longer is not healthy
 
-// How a request ended without a reply, or the reply.
-enum class Ending { kNotSent, kLost, kBusy };
-using Completion = std::move_only_function<void(std::variant<Ending, Reply>)>;
+using Completion = std::move_only_function<void(End)>;
 
 struct Pending {
   RequestKind kind = RequestKind::kHealth;
@@ -51,30 +50,6 @@ struct Pending {
   MonotonicTime deadline;
   Completion done;
 };
-
-Answer ToAnswer(RequestKind kind, std::variant<Ending, Reply> end) {
-  if (auto* reply = std::get_if<Reply>(&end)) {
-    if (auto* answer = std::get_if<Answer>(&reply->body)) return std::move(*answer);
-    return {};  // a reply of another kind tells nothing: unknown
-  }
-  const Ending ending = std::get<Ending>(end);
-  if (ending == Ending::kBusy) return {.outcome = Outcome::kBusy};
-  if (ending == Ending::kNotSent && kind == RequestKind::kSubmit)
-    return {.outcome = Outcome::kNotSent};
-  return {.outcome = Outcome::kUnknown};
-}
-
-Verification ToVerification(std::variant<Ending, Reply> end) {
-  auto* reply = std::get_if<Reply>(&end);
-  auto* verification = reply ? std::get_if<Verification>(&reply->body) : nullptr;
-  return verification ? std::move(*verification) : Verification{};
-}
-
-Notices ToNotices(std::variant<Ending, Reply> end) {
-  auto* reply = std::get_if<Reply>(&end);
-  auto* notices = reply ? std::get_if<Notices>(&reply->body) : nullptr;
-  return notices ? std::move(*notices) : Notices{};
-}
 
 class BankClient final : public Bank {
  public:
@@ -122,22 +97,19 @@ class BankClient final : public Bank {
                     .remittance = t.remittance,
                     .deadline = base::ToNumericDate(t.deadline),
                     .created = base::ToNumericDate(t.created)};
-    std::promise<std::variant<Ending, Reply>> promise;
-    auto future = promise.get_future();
-    Start(request, options_.prepare_deadline,
-          [&promise](std::variant<Ending, Reply> end) { promise.set_value(std::move(end)); });
-    auto end = future.get();  // bounded: every request ends by its deadline
-    if (auto* ending = std::get_if<Ending>(&end)) {
-      if (*ending == Ending::kBusy) return Fail(ErrorCode::kOverloaded, "the bank client is full");
-      return Fail(ErrorCode::kBankUnavailable, "the bank host did not answer");
-    }
-    Reply& reply = std::get<Reply>(end);
-    if (auto* prepared = std::get_if<PreparedReply>(&reply.body))
-      return std::move(prepared->prepared);
-    if (auto* refused = std::get_if<RefusedReply>(&reply.body))
-      return Fail(ErrorCode::kInvalidArgument,
-                  "the bank adapter refuses the transfer: " + base::OutsideText(refused->sentence));
-    return Fail(ErrorCode::kBankUnavailable, "the bank host gave an answer of the wrong kind");
+    return AskPrepared(request);
+  }
+  base::Result<std::string> PrepareReturn(const Return& r) override {
+    return AskPrepared(
+        {.kind = RequestKind::kPrepareReturn,
+         .refund_id = r.refund_id,
+         .bank_reference = r.bank_reference,
+         .payment_id = r.payment_id,
+         .amount_minor_units = r.amount.minor_units(),
+         .currency = r.amount.currency().code(),
+         .fraction_digits = static_cast<uint32_t>(r.amount.currency().fraction_digits()),
+         .deadline = base::ToNumericDate(r.deadline),
+         .created = base::ToNumericDate(r.created)});
   }
 
   void Submit(std::string_view prepared, AnswerCallback done) override {
@@ -166,22 +138,30 @@ class BankClient final : public Bank {
 
   void AskNotices(std::string_view after, NoticesCallback done) override {
     Start({.kind = RequestKind::kNotices, .cursor = after}, options_.answer_deadline,
-          [done = std::move(done)](std::variant<Ending, Reply> end) mutable {
+          [done = std::move(done)](End end) mutable {
             done(ToNotices(std::move(end)));
           });
   }
 
  private:
+  base::Result<std::string> AskPrepared(const Request& request) {
+    std::promise<End> promise;
+    auto future = promise.get_future();
+    Start(request, options_.prepare_deadline,
+          [&promise](End end) { promise.set_value(std::move(end)); });
+    return ToPrepared(future.get());  // bounded: every request ends by its deadline
+  }
+
   void Ask(RequestKind kind, std::string_view prepared, AnswerCallback done) {
     Start({.kind = kind, .prepared = prepared}, options_.answer_deadline,
-          [kind, done = std::move(done)](std::variant<Ending, Reply> end) mutable {
+          [kind, done = std::move(done)](End end) mutable {
             done(ToAnswer(kind, std::move(end)));
           });
   }
 
   void Verify(Request request, VerificationCallback done) {
     Start(request, options_.answer_deadline,
-          [done = std::move(done)](std::variant<Ending, Reply> end) mutable {
+          [done = std::move(done)](End end) mutable {
             done(ToVerification(std::move(end)));
           });
   }
@@ -354,7 +334,7 @@ class BankClient final : public Bank {
     next_ping_ = now + kHealthPeriod;
     ping_in_flight_ = true;
     Request request{.kind = RequestKind::kHealth};
-    StartLocked(request, kHealthDeadline, [this](std::variant<Ending, Reply> end) {
+    StartLocked(request, kHealthDeadline, [this](End end) {
       MutexLock lock(mutex_);
       ping_in_flight_ = false;
       const auto* reply = std::get_if<Reply>(&end);

@@ -10,6 +10,8 @@
 //     6 verify account    bytes account, bytes participant
 //     7 verify enrolment  bytes account, bytes code, bytes registration digest, bytes participant
 //     8 notices           bytes cursor
+//     9 prepare return    bytes refund_id, bytes payment_id, bytes bank reference, i64 minor units,
+//                         bytes currency, u32 fraction digits, i64 deadline, i64 created
 //   reply    = u8 kind, u64 id, body
 //     64 answer           u8 outcome (1…7), bytes reason, bytes bank reference, bytes evidence
 //     65 verification     u8 verdict (1…3), bytes reason, bytes currency
@@ -192,6 +194,11 @@ std::string EncodeRequest(const Request& r) {
     case RequestKind::kNotices:
       out.Bytes(r.cursor);
       break;
+    case RequestKind::kPrepareReturn:
+      out.Bytes(r.refund_id).Bytes(r.payment_id).Bytes(r.bank_reference);
+      out.I64(r.amount_minor_units).Bytes(r.currency).U32(r.fraction_digits);
+      out.I64(r.deadline).I64(r.created);
+      break;
   }
   return out.Take();
 }
@@ -231,6 +238,16 @@ base::Result<Request> DecodeRequest(std::string_view frame) {
       break;
     case RequestKind::kNotices:
       r.cursor = in.Bytes();
+      break;
+    case RequestKind::kPrepareReturn:
+      r.refund_id = in.Bytes();
+      r.payment_id = in.Bytes();
+      r.bank_reference = in.Bytes();
+      r.amount_minor_units = in.I64();
+      r.currency = in.Bytes();
+      r.fraction_digits = in.U32();
+      r.deadline = in.I64();
+      r.created = in.I64();
       break;
     default:
       return Fail(ErrorCode::kMalformed, "a request of a kind that the bank host does not know");

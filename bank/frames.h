@@ -33,6 +33,7 @@ enum class RequestKind : uint8_t {
   kVerifyAccount = 6,
   kVerifyEnrolment = 7,
   kNotices = 8,
+  kPrepareReturn = 9,
 };
 
 // One request; only the members of its kind mean anything.
@@ -45,7 +46,9 @@ struct Request {
   std::string_view enrolment_code;       // kVerifyEnrolment
   std::string_view registration_digest;  // kVerifyEnrolment
   std::string_view cursor;               // kNotices
-  std::string_view payment_id;           // kPrepare, from here on
+  std::string_view refund_id;            // kPrepareReturn
+  std::string_view bank_reference;       // kPrepareReturn
+  std::string_view payment_id;           // kPrepare…, from here on
   std::string_view debtor_account;
   std::string_view creditor_account;
   int64_t amount_minor_units = 0;
@@ -62,7 +65,7 @@ struct HealthReply {
 struct PreparedReply {
   std::string prepared;
 };
-struct RefusedReply {  // of a kPrepare
+struct RefusedReply {  // of a kPrepare…
   std::string sentence;
 };
 struct Reply {

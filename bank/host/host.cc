@@ -202,7 +202,9 @@ void Host::Handle(const std::shared_ptr<base::Channel>& channel, const Request& 
     if (!channel->Send(EncodeReply({id, HealthReply{healthy}}))) channel->Close();
     return;
   }
-  if (request.kind == RequestKind::kPrepare) return Prepare(*channel, request);
+  if (request.kind == RequestKind::kPrepare || request.kind == RequestKind::kPrepareReturn) {
+    return Prepare(*channel, request);
+  }
   const bool verify =
       request.kind == RequestKind::kVerifyAccount || request.kind == RequestKind::kVerifyEnrolment;
   if (draining_) {
@@ -243,9 +245,23 @@ int Host::StartInPlugin(const Request& r, void* ctx) noexcept {
   }
 }
 
-void Host::Prepare(base::Channel& channel, const Request& r) {
-  const CText payment_id(r.payment_id), debtor(r.debtor_account), creditor(r.creditor_account),
-      currency(r.currency), remittance(r.remittance);
+int Host::PrepareInPlugin(const Request& r, void* ctx) noexcept {
+  const CText payment_id(r.payment_id), currency(r.currency);
+  if (r.kind == RequestKind::kPrepareReturn) {
+    if (!plugin_.capabilities().returns) return PAYGATE_BANK_E_INPUT;
+    const CText refund_id(r.refund_id), bank_reference(r.bank_reference);
+    const paygate_bank_return ret{.size = sizeof(paygate_bank_return),
+                                  .refund_id = refund_id.get(),
+                                  .payment_id = payment_id.get(),
+                                  .bank_reference = bank_reference.get(),
+                                  .amount_minor_units = r.amount_minor_units,
+                                  .currency = currency.get(),
+                                  .fraction_digits = r.fraction_digits,
+                                  .deadline = r.deadline,
+                                  .created = r.created};
+    return plugin_.table().prepare_return(plugin_.handle(), &ret, KeepBytes, KeepSentence, ctx);
+  }
+  const CText debtor(r.debtor_account), creditor(r.creditor_account), remittance(r.remittance);
   const paygate_bank_transfer transfer{.size = sizeof(paygate_bank_transfer),
                                        .payment_id = payment_id.get(),
                                        .debtor_account = debtor.get(),
@@ -256,9 +272,12 @@ void Host::Prepare(base::Channel& channel, const Request& r) {
                                        .remittance = remittance.get(),
                                        .deadline = r.deadline,
                                        .created = r.created};
+  return plugin_.table().prepare(plugin_.handle(), &transfer, KeepBytes, KeepSentence, ctx);
+}
+
+void Host::Prepare(base::Channel& channel, const Request& r) {
   Prepared out;
-  const int refused =
-      plugin_.table().prepare(plugin_.handle(), &transfer, KeepBytes, KeepSentence, &out);
+  const int refused = PrepareInPlugin(r, &out);
   Reply reply{.id = r.id, .body = RefusedReply{out.sentence}};
   if (refused == 0 && out.bytes.empty())
     reply.body = RefusedReply{"it prepared nothing, or more than the bound"};

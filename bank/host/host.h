@@ -54,6 +54,7 @@ class Host {
   void Serve(Connection& connection);
   void Handle(const std::shared_ptr<base::Channel>& channel, const Request& request);
   void Prepare(base::Channel& channel, const Request& request);
+  int PrepareInPlugin(const Request& request, void* ctx) noexcept;
   int StartInPlugin(const Request& request, void* ctx) noexcept;
   void ReapLocked() REQUIRES(mutex_);
 

@@ -97,6 +97,21 @@ inline std::string Prepared(int n, int64_t amount = 100, const std::string& debt
   return *bytes;
 }
 
+inline std::string PreparedReturn(int n, int of, const std::string& reference, int64_t amount,
+                                  int64_t deadline = kNow + 3600,
+                                  const std::string& currency = "GBP") {
+  auto bytes = embedded::PrepareOrder({.payment_id = PaymentId(n),
+                                       .returns = PaymentId(of),
+                                       .bank_reference = reference,
+                                       .amount = amount,
+                                       .currency = currency,
+                                       .fraction_digits = 2,
+                                       .deadline = deadline,
+                                       .created = kNow - 10});
+  EXPECT_TRUE(bytes.has_value());
+  return *bytes;
+}
+
 // A real paygate-bank; killed at the end if it still runs.
 class HostProcess {
  public:

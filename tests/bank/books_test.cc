@@ -70,6 +70,39 @@ TEST_F(BooksTest, RejectsWithTheReasonThatIso20022HasForIt) {
   EXPECT_EQ(books_.Balance(kAlice), 100000);
 }
 
+TEST_F(BooksTest, ReturnsMoneyOfATransferAndNeverMoreThanItWas) {
+  const std::string ref = Submit(Prepared(1, 1000)).reference;
+  const TransferAnswer part = Submit(PreparedReturn(2, 1, ref, 400));
+  EXPECT_EQ(part.state, TransferState::kCompleted);
+  EXPECT_NE(part.reference, ref);
+  EXPECT_EQ(Submit(PreparedReturn(2, 1, ref, 400)).reference, part.reference) << "once";
+  EXPECT_EQ(Inquire(PreparedReturn(2, 1, ref, 400)).state, TransferState::kCompleted);
+  EXPECT_EQ(Submit(PreparedReturn(2, 1, ref, 401)).reason, "AM05");
+  EXPECT_EQ(books_.Balance(kAlice), 99400);
+  EXPECT_EQ(books_.Balance(kSue), 600);
+  EXPECT_EQ(Submit(PreparedReturn(3, 1, ref, 601)).reason, "AM09");
+  EXPECT_EQ(Submit(PreparedReturn(4, 1, ref, 600)).state, TransferState::kCompleted);
+  EXPECT_EQ(Submit(PreparedReturn(5, 1, ref, 1)).reason, "AM09");
+  EXPECT_EQ(books_.Balance(kAlice), 100000);
+  EXPECT_EQ(books_.Balance(kSue), 0);
+}
+
+TEST_F(BooksTest, RejectsAReturnOfWhatNeverCame) {
+  const std::string ref = Submit(Prepared(1, 1000)).reference;
+  Submit(Prepared(2, 1, kAlice, kRefuser));
+  EXPECT_EQ(Submit(PreparedReturn(11, 9, ref, 1)).reason, "NOOR") << "no such transfer";
+  EXPECT_EQ(Submit(PreparedReturn(12, 2, ref, 1)).reason, "NOOR") << "it was rejected";
+  EXPECT_EQ(Submit(PreparedReturn(13, 1, "EB-other", 1)).reason, "NOOR") << "another reference";
+  EXPECT_EQ(Submit(PreparedReturn(14, 1, ref, 1, kNow - 1)).reason, "TM01");
+  EXPECT_EQ(Submit(PreparedReturn(15, 1, ref, 1, kNow + 1, "EUR")).reason, "AM03");
+  const std::string back = Submit(PreparedReturn(16, 1, ref, 500)).reference;
+  EXPECT_EQ(Submit(PreparedReturn(17, 16, back, 1)).reason, "NOOR") << "a return";
+  Submit(Prepared(3, 1000, kSue, kAlice));
+  EXPECT_EQ(Submit(PreparedReturn(18, 1, ref, 500)).reason, "AM04") << "Sue has spent it";
+  EXPECT_EQ(Inquire(PreparedReturn(19, 1, ref, 5)).state, TransferState::kNotFound);
+  EXPECT_EQ(books_.Balance(kSue), -500);
+}
+
 TEST_F(BooksTest, KeepsARejectionFinalEvenWhenTheMoneyIsThereLater) {
   EXPECT_EQ(Submit(Prepared(1, 1000, kSue, kAlice)).reason, "AM04");
   Submit(Prepared(2, 5000));

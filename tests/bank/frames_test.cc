@@ -23,6 +23,19 @@ TEST(BankFrames, GiveBackWhatWasPutIn) {
   EXPECT_EQ(EncodeRequest(*out), frame);
   EXPECT_EQ(out->creditor_account, "C");
 
+  const std::string returned = EncodeRequest({.kind = RequestKind::kPrepareReturn,
+                                              .id = 8,
+                                              .refund_id = "R",
+                                              .bank_reference = "REF",
+                                              .payment_id = "P",
+                                              .amount_minor_units = 12,
+                                              .currency = "GBP",
+                                              .fraction_digits = 2,
+                                              .deadline = 5,
+                                              .created = 4});
+  EXPECT_EQ(EncodeRequest(*DecodeRequest(returned)), returned);
+  EXPECT_EQ(DecodeRequest(returned)->bank_reference, "REF");
+
   const std::string hello = EncodeHello({"embedded", {.notfound_is_final = true}});
   EXPECT_TRUE(DecodeHello(hello)->capabilities.notfound_is_final);
 

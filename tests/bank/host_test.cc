@@ -50,6 +50,19 @@ TEST(BankHost, PaysVerifiesAndStopsCleanlyWhenAsked) {
     to_oneself.creditor_account = kAlice;
     EXPECT_EQ(bank->Prepare(to_oneself).error().code, base::ErrorCode::kInvalidArgument);
 
+    EXPECT_TRUE(bank->GetCapabilities()->returns);
+    const Return ret{PaymentId(2),          PaymentId(1),
+                     answer.bank_reference, *base::Money::Parse("1.00", "GBP"),
+                     transfer.deadline,     now};
+    const auto back = bank->PrepareReturn(ret);
+    ASSERT_TRUE(back.has_value()) << back.error().message;
+    EXPECT_EQ(*bank->PrepareReturn(ret), *back);
+    EXPECT_EQ(SubmitAndWait(*bank, *back).outcome, Outcome::kCompleted);
+    EXPECT_EQ(StatusAndWait(*bank, *back).outcome, Outcome::kCompleted);
+    Return of_nothing = ret;
+    of_nothing.payment_id.clear();
+    EXPECT_EQ(bank->PrepareReturn(of_nothing).error().code, base::ErrorCode::kInvalidArgument);
+
     std::promise<Verification> enrolled, known;
     bank->VerifyEnrolment(kAlice, kCode, "R", "ID", [&](Verification v) { enrolled.set_value(v); });
     EXPECT_EQ(enrolled.get_future().get().verdict, Verdict::kVerified);
@@ -59,7 +72,7 @@ TEST(BankHost, PaysVerifiesAndStopsCleanlyWhenAsked) {
   EXPECT_EQ(Tool(dir, "check"), 0);
   EXPECT_EQ(Tool(dir, "accounts --json"), 0);
   const std::string json = *base::ReadFile(dir / "tool.out");
-  EXPECT_NE(json.find("\"balance\": \"997.50\""), std::string::npos);
+  EXPECT_NE(json.find("\"balance\": \"998.50\""), std::string::npos);
   EXPECT_NE(json.find("\"enrolled\": true"), std::string::npos);
   host.Signal(SIGTERM);
   EXPECT_EQ(host.Wait(), 0);

@@ -19,6 +19,7 @@ class ScriptedBank final : public Bank {
 
   base::Result<Capabilities> GetCapabilities() override {
     return Capabilities{.notfound_is_final = notfound_is_final,
+                        .returns = returns,
                         .enrolment = true,
                         .notices = true,
                         .adapter = "scripted"};
@@ -28,6 +29,11 @@ class ScriptedBank final : public Bank {
     if (while_preparing) while_preparing();
     if (away) return base::Fail(base::ErrorCode::kBankUnavailable, "no host");
     return "prepared " + transfer.payment_id;
+  }
+  base::Result<std::string> PrepareReturn(const Return& ret) override {
+    if (while_preparing) while_preparing();
+    if (away) return base::Fail(base::ErrorCode::kBankUnavailable, "no host");
+    return "return " + ret.refund_id + " of " + ret.bank_reference;
   }
   void Submit(std::string_view prepared, AnswerCallback done) override {
     Keep(Call::kSubmit, prepared, std::move(done));
@@ -80,6 +86,7 @@ class ScriptedBank final : public Bank {
   }
 
   bool notfound_is_final = true;
+  bool returns = true;
   Notices notices;  // none until a test sets it; their cursors sort as texts
   int notices_asked = 0;
   bool away = false;

@@ -132,6 +132,28 @@ int Prepare(paygate_bank*, const paygate_bank_transfer* t, paygate_bank_bytes ou
   return 0;
 }
 
+int PrepareReturn(paygate_bank*, const paygate_bank_return* r, paygate_bank_bytes out,
+                  paygate_bank_bytes error, void* ctx) {
+  if (r->size < offsetof(paygate_bank_return, created) + sizeof(r->created)) {
+    Say(error, ctx, "the return lacks fields of version 1");
+    return PAYGATE_BANK_E_INPUT;
+  }
+  const auto prepared = PrepareOrder({.payment_id = Text(r->refund_id),
+                                      .returns = Text(r->payment_id),
+                                      .bank_reference = Text(r->bank_reference),
+                                      .amount = r->amount_minor_units,
+                                      .currency = Text(r->currency),
+                                      .fraction_digits = r->fraction_digits,
+                                      .deadline = r->deadline,
+                                      .created = r->created});
+  if (!prepared || !r->payment_id || !*r->payment_id) {
+    Say(error, ctx, prepared ? "a return must name a payment" : prepared.error().message);
+    return PAYGATE_BANK_E_INPUT;
+  }
+  Say(out, ctx, *prepared);
+  return 0;
+}
+
 int Submit(paygate_bank* bank, const uint8_t* prepared, size_t size, paygate_bank_done done,
            void* ctx) {
   return ReturnCode(bank->ledger->Submit(View(prepared, size), ToDone(done, ctx)));
@@ -190,8 +212,8 @@ constexpr paygate_bank_adapter_v1 kTable = {
     .size = sizeof(paygate_bank_adapter_v1),
     .version = 1,
     .name = "embedded",
-    .capabilities = PAYGATE_BANK_CAP_NOTFOUND_IS_FINAL | PAYGATE_BANK_CAP_ENROLMENT |
-                    PAYGATE_BANK_CAP_NOTICES,
+    .capabilities = PAYGATE_BANK_CAP_NOTFOUND_IS_FINAL | PAYGATE_BANK_CAP_RETURNS |
+                    PAYGATE_BANK_CAP_ENROLMENT | PAYGATE_BANK_CAP_NOTICES,
     .open = Open,
     .health = Health,
     .prepare = Prepare,
@@ -199,7 +221,7 @@ constexpr paygate_bank_adapter_v1 kTable = {
     .status = Inquire,
     .verify_account = VerifyAccount,
     .verify_enrolment = VerifyEnrolment,
-    .prepare_return = nullptr,
+    .prepare_return = PrepareReturn,
     .drain = Drain,
     .close = Close,
     .notices = Notices};

@@ -103,6 +103,25 @@ std::string Books::ReasonToReject(const TransferOrder& order, int64_t now) const
   return "";
 }
 
+// A return names no account: they are those of the transfer.
+std::string Books::ReasonToRejectReturn(const TransferOrder& order, int64_t now) const {
+  if (now > order.deadline) return "TM01";
+  const auto it = transactions_.find(order.returns);
+  if (it == transactions_.end() || it->second.state != TransferState::kCompleted ||
+      it->second.debtor.empty() || ReferenceOf(order.returns) != order.bank_reference) {
+    return "NOOR";
+  }
+  const Transaction& t = it->second;
+  if (t.currency != order.currency) return "AM03";
+  if (order.amount > t.amount - t.returned) return "AM09";
+  const Account* from = Find(t.creditor);
+  if (!from) return "AC02";
+  if (!Find(t.debtor)) return "AC03";
+  if (IsClosed(t.creditor) || IsClosed(t.debtor)) return "AC04";
+  if (BalanceOf(t.creditor) - order.amount < -from->overdraft) return "AM04";
+  return "";
+}
+
 Decision<TransferAnswer> Books::DecideSubmit(const TransferOrder& order, const std::string& content,
                                              int64_t now) const {
   if (const auto it = transactions_.find(order.payment_id); it != transactions_.end()) {
@@ -112,10 +131,18 @@ Decision<TransferAnswer> Books::DecideSubmit(const TransferOrder& order, const s
   }
   Record record;
   TransferAnswer answer;
-  const std::string reason = ReasonToReject(order, now);
+  const bool returns = !order.returns.empty();
+  const std::string reason =
+      returns ? ReasonToRejectReturn(order, now) : ReasonToReject(order, now);
   if (!reason.empty()) {
     answer = {TransferState::kRejected, reason, ""};
     record = {.kind = RecordKind::kRejected, .time = now, .reason = reason};
+  } else if (returns) {
+    const Transaction& t = transactions_.at(order.returns);
+    record =
+        TwoPostings(RecordKind::kReturned, now, t.currency, t.creditor, t.debtor, order.amount);
+    record.returns = order.returns;
+    answer = {TransferState::kCompleted, "", ReferenceOf(order.payment_id)};
   } else {
     const Behaviour debtor = Find(order.debtor)->behaviour;
     const Behaviour creditor = Find(order.creditor)->behaviour;
@@ -237,6 +264,8 @@ base::Status Books::Apply(const Record& r) {
     case RecordKind::kRejected:
     case RecordKind::kBarred:
       return ApplyTransfer(r);
+    case RecordKind::kReturned:
+      return ApplyReturn(r);
     case RecordKind::kEnrolled:
     case RecordKind::kWrongCode:
       ApplyEnrolment(r);
@@ -285,19 +314,37 @@ base::Status Books::ApplyTransfer(const Record& r) {
     return Misfit("a pending transfer that is not in suspense");
   if (moves) RETURN_IF_ERROR(ApplyPostings(r));
   Transaction t{.content = r.content};
+  if (moves) {
+    t.debtor = r.postings[0].account;
+    t.creditor = r.kind == RecordKind::kAccepted ? r.account : r.postings[1].account;
+    t.currency = r.currency;
+    t.amount = r.postings[1].amount;
+  }
   if (r.kind == RecordKind::kExecuted) t.state = TransferState::kCompleted;
   if (r.kind == RecordKind::kRejected) t.reason = r.reason;
   if (r.kind == RecordKind::kBarred) {
     t.barred = true;
     t.reason = "TM01";
   }
-  if (r.kind == RecordKind::kAccepted) {
-    t.state = TransferState::kPending;
-    t.creditor = r.account;
-    t.currency = r.currency;
-    t.amount = r.postings[1].amount;
-  }
+  if (r.kind == RecordKind::kAccepted) t.state = TransferState::kPending;
   transactions_.emplace(r.transaction, std::move(t));
+  return {};
+}
+
+base::Status Books::ApplyReturn(const Record& r) {
+  const auto original = transactions_.find(r.returns);
+  if (r.transaction.empty() || r.content.size() != 32 || r.postings.size() != 2 ||
+      transactions_.contains(r.transaction) || original == transactions_.end())
+    return Misfit("a return that is not whole, or applied twice");
+  Transaction& t = original->second;
+  if (t.state != TransferState::kCompleted || r.currency != t.currency ||
+      r.postings[0].account != t.creditor || r.postings[1].account != t.debtor ||
+      r.postings[1].amount > t.amount - t.returned)
+    return Misfit("a return of more than was transferred, or between other accounts");
+  RETURN_IF_ERROR(ApplyPostings(r));
+  t.returned += r.postings[1].amount;
+  transactions_.emplace(r.transaction,
+                        Transaction{.content = r.content, .state = TransferState::kCompleted});
   return {};
 }
 

@@ -7,7 +7,8 @@
 //
 // Status reason codes are those of ISO 20022: AC02/AC03 debtor's/creditor's account unknown, AC04
 // closed, AM02 amount too large for the books, AM03 another currency, AM04 not enough money, AM05
-// the id was used for another transfer, TM01 too late, AC01 and AG01 of verifications.
+// the id was used for another transfer, AM09 more than is left to return, NOOR no such transfer to
+// return, TM01 too late, AC01 and AG01 of verifications.
 #pragma once
 
 #include <cstdint>
@@ -108,9 +109,10 @@ class Books {
     TransferState state = TransferState::kRejected;
     bool barred = false;
     std::string reason;
-    std::string creditor;  // while pending
-    std::string currency;  // while pending
-    int64_t amount = 0;    // while pending
+    // Of a transfer that moved money; a return has none, so that it cannot be returned.
+    std::string debtor, creditor, currency;
+    int64_t amount = 0;
+    int64_t returned = 0;  // of `amount`
     uint32_t inquiries = 0;
   };
   struct Enrolment {
@@ -122,12 +124,14 @@ class Books {
 
   const Account* Find(std::string_view iban) const;
   std::string ReasonToReject(const TransferOrder& order, int64_t now) const;
+  std::string ReasonToRejectReturn(const TransferOrder& order, int64_t now) const;
   Record TwoPostings(RecordKind kind, int64_t now, const std::string& currency,
                      const std::string& from, const std::string& to, int64_t amount) const;
   int64_t BalanceOf(const std::string& account) const;
   static TransferAnswer AnswerOf(const std::string& id, const Transaction& transaction);
   base::Status ApplyPostings(const Record& record);
   base::Status ApplyTransfer(const Record& record);
+  base::Status ApplyReturn(const Record& record);
   void ApplyEnrolment(const Record& record);
   void ApplyOrder(const Record& record);
 

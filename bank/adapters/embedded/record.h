@@ -23,6 +23,7 @@ enum class RecordKind : uint8_t {
   kWrongCode = 8,  // account, registration, code
   kClosed = 9,     // account: by order of the bank's staff, for good
   kRevoked = 10,   // account, participant, reason: likewise
+  kReturned = 11,  // money of the transfer `returns` back: its creditor → its debtor
 };
 
 struct Posting {
@@ -36,12 +37,13 @@ struct Record {
   int64_t time = 0;
   std::string currency;
   std::string account;
-  std::string transaction;        // the payment_id
+  std::string transaction;        // the payment_id, or of a return the refund_id
   std::string content;            // SHA-256 of the prepared bytes
   std::string reason;             // ISO 20022
   std::string registration;       // digest of the registration
   std::string participant;        // ID_X
   std::string code;               // SHA-256 of account and the code that was in force
+  std::string returns;            // kReturned: the payment_id of the transfer
   std::vector<Posting> postings;  // none or two
 };
 

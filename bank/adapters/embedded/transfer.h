@@ -1,5 +1,5 @@
-// The bytes that the embedded bank prepares for a transfer: self-contained, versioned, the same for
-// the same transfer. Pure.
+// The bytes that the embedded bank prepares for a transfer or a return: self-contained, versioned,
+// the same for the same order. Pure.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,10 @@
 namespace paygate::bank::embedded {
 
 struct TransferOrder {
-  std::string payment_id;
-  std::string debtor;
+  std::string payment_id;      // of a return, its refund_id
+  std::string returns;         // the payment whose money comes back; empty: no return
+  std::string bank_reference;  // of that payment
+  std::string debtor;          // a return names no account and no remittance
   std::string creditor;
   int64_t amount = 0;
   std::string currency;
