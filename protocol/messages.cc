@@ -1,5 +1,6 @@
 // protocol.md sections 8 and 9: the mailbox, answers without a result, and errors; and bodies that
-// are one JWS. The other sections are in messages_registration.cc, _sale.cc and _payment.cc.
+// are one JWS. The other sections are in messages_registration.cc, _sale.cc,
+// _payment.cc and _refund.cc.
 #include "protocol/messages.h"
 
 #include <algorithm>
@@ -18,7 +19,8 @@ constexpr size_t kMaxProblemTextBytes = 256;
 
 // The members of bodies that are one JWS.
 constexpr std::string_view kSingles[] = {"registration", "registered", "confirmation", "receipt",
-                                         "request",      "cancellation", "done",       "refusal"};
+                                         "request",      "cancellation", "done",       "refusal",
+                                         "authorisation", "refund_confirmation"};
 
 bool IsErrorCode(std::string_view code) {
   return !code.empty() && code.size() <= kMaxErrorCodeBytes &&

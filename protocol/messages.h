@@ -31,6 +31,10 @@ constexpr std::string_view kTypBuyerChallenge = "p2p-buyer-challenge+jws";
 constexpr std::string_view kTypPaymentAuthorisation = "p2p-payment-authorisation+jws";
 constexpr std::string_view kTypReceipt = "p2p-receipt+jws";
 constexpr std::string_view kTypPaymentConfirmation = "p2p-payment-confirmation+jws";
+constexpr std::string_view kTypRefundChallenge = "p2p-refund-challenge+jws";
+constexpr std::string_view kTypRefundAuthorisation = "p2p-refund-authorisation+jws";
+constexpr std::string_view kTypRefundReceipt = "p2p-refund-receipt+jws";
+constexpr std::string_view kTypRefundConfirmation = "p2p-refund-confirmation+jws";
 constexpr std::string_view kTypMailbox = "p2p-mailbox+jws";
 constexpr std::string_view kTypDone = "p2p-done+jws";
 constexpr std::string_view kTypRefusal = "p2p-refusal+jws";
@@ -192,6 +196,44 @@ struct PaymentResultPayload {  // messages 4 (receipt) and 5 (confirmation, with
   static base::Result<PaymentResultPayload> ParseConfirmation(std::string_view json);
 };
 
+// ---- Section 7: refunds (paper 7.4) ----
+struct RefundBlock {  // "refund"
+  std::string payment_id;
+  base::Money amount;
+  std::string nonce;
+
+  static base::Result<RefundBlock> Parse(JsonObject object);
+  std::string Print() const;
+  friend bool operator==(const RefundBlock&, const RefundBlock&) = default;
+};
+struct RefundChallengeRequestBody {  // r5 is in the JWE header
+  RefundBlock refund;
+  std::string certificate;  // Cert_PS, DER
+  PAYGATE_MESSAGE(RefundChallengeRequestBody);
+};
+struct RefundChallengePayload {
+  std::string iss, sub;
+  int64_t iat = 0, exp = 0;
+  std::string r5, r6;
+  RefundBlock refund;
+  PAYGATE_MESSAGE(RefundChallengePayload);
+};
+struct RefundAuthorisationPayload {
+  std::string iss, aud, r5, r6;
+  int64_t iat = 0;
+  RefundBlock refund;
+  PAYGATE_MESSAGE(RefundAuthorisationPayload);
+};
+struct RefundResultPayload {  // refund receipt (to the seller) and refund confirmation (buyer)
+  std::string iss, sub;
+  int64_t iat = 0;
+  PaymentResult result = PaymentResult::kPending;
+  std::string refund_id, payment_id;
+  base::Money amount;
+  std::optional<base::Money> refunded_total;  // absent: nothing; if completed, this one included
+  PAYGATE_MESSAGE(RefundResultPayload);
+};
+
 // ---- Section 8: mailbox ----
 constexpr int64_t kMaxMailboxWait = 30;  // seconds
 constexpr size_t kMaxMailboxMessages = 50;
@@ -237,7 +279,7 @@ struct Problem {  // RFC 9457
 
 // A JWE body whose one member is a compact JWS: {"registration":…}, {"registered":…},
 // {"renewal":…}, {"confirmation":…}, {"receipt":…}, {"request":…}, {"cancellation":…}, {"done":…},
-// {"refusal":…}.
+// {"refusal":…}, {"authorisation":…}, {"refund_confirmation":…}.
 std::string PrintSingle(std::string_view member, std::string_view jws);
 struct Single {
   std::string member, jws;

@@ -9,6 +9,8 @@ namespace {
 constexpr size_t kMaxReasonBytes = 256;
 constexpr size_t kMaxBankReferenceBytes = 256;
 
+}  // namespace
+
 PaymentResult TakeResult(MessageReader& reader) {
   const std::string text = reader.object().TakeString("result");
   for (PaymentResult result :
@@ -18,8 +20,6 @@ PaymentResult TakeResult(MessageReader& reader) {
   reader.Fail("result", "none of completed, failed, pending");
   return PaymentResult::kPending;
 }
-
-}  // namespace
 
 base::Result<BuyerChallengeRequestBody> BuyerChallengeRequestBody::Parse(std::string_view json) {
   ASSIGN_OR_RETURN(MessageReader r, MessageReader::Open(json));

@@ -1,6 +1,7 @@
-// What the store keeps of one payment (protocol.md section 6), as types that make illegal order
-// uncompilable: an Intent comes out of the store only after it is durable; a Settlement can only be
-// decided from an Intent; signed results can only be stored with a Settlement.
+// What the store keeps of one payment (protocol.md section 6) or refund (section 7), as types that
+// make illegal order uncompilable: an Intent comes out of the store only after it is durable; a
+// Settlement can only be decided from an Intent; signed results can only be stored with a
+// Settlement.
 #pragma once
 
 #include <cstdint>
@@ -14,19 +15,23 @@
 
 namespace paygate::storage {
 
-// An authorisation that passed every check, on its way to becoming durable.
+// An authorisation that passed every check, on its way to becoming durable: a buyer's of a payment,
+// or a seller's of a refund. Both go the same way to a bank and end by its word alone.
 struct IntentRecord {
-  std::string payment_id;      // digest of the authorisation
-  std::string csblk_id;
+  std::string payment_id;      // digest of the authorisation; of a refund, its refund_id
+  std::string csblk_id;        // of a refund, that of the payment; so are buyer and seller
   std::string buyer_id, seller_id;
   std::string authorisation;   // compact JWS: the proof that the buyer authorised
-  std::string reply_certificate;  // fingerprint of the Cert_PB that the receipt is encrypted to
+  std::string reply_certificate;  // fingerprint of the Cert_P that the receipt is encrypted to
   base::Money amount;
   base::UnixTime authorised_at;  // T of the authorisation
   base::UnixTime recorded_at;
   base::UnixTime deadline;       // the bank executes nothing later than this
   std::string prepared_key;      // name of the day's storage key
   std::string prepared;          // the bytes for the bank, sealed under it; dropped on settlement
+  std::string refund_of;         // of a refund: the payment_id whose money goes back; else empty
+
+  bool is_refund() const { return !refund_of.empty(); }
 };
 
 // A durable authorisation. Only an AuthorisationStore makes one. Immutable, cheap to copy.
@@ -72,9 +77,20 @@ class Settlement {
   base::UnixTime settled_at_;
 };
 
+// Compact JWS: to who authorised, and to the other side.
 struct SignedResults {
-  std::string receipt;       // compact JWS, to the buyer
-  std::string confirmation;  // compact JWS, to the seller
+  std::string receipt;       // to the buyer; of a refund, to the seller
+  std::string confirmation;  // to the seller; of a refund, to the buyer
+};
+
+// One refund of a payment, in minor units of the payment's currency.
+enum class RefundState : uint8_t { kOpen = 0, kCompleted = 1, kFailed = 2 };
+struct Refund {
+  std::string refund_id;
+  int64_t amount = 0;
+  RefundState state = RefundState::kOpen;
+  // What had gone back of the payment when this refund ended, itself included; 0 while it is open.
+  int64_t refunded_total = 0;
 };
 
 // A message for a participant's mailbox, already encrypted.

@@ -27,6 +27,8 @@ namespace paygate::storage {
 
 constexpr int kMaxFailedTries = 3;  // by one buyer on one CSBLK (protocol.md section 6)
 
+constexpr size_t kMaxRefunds = 64;    // of one payment (docs/decisions/0019)
+
 enum class RecordVerdict : uint8_t {
   kRecorded,      // durable now, and this call made it so
   kSeenBefore,    // this authorisation is known (recorded or refused): ask Find and Refusals
@@ -35,6 +37,11 @@ enum class RecordVerdict : uint8_t {
   kCancelled,
   kCsblkUnknown,  // the register has no such CSBLK
   kTooManyTries,  // kMaxFailedTries failed payments by this buyer on this CSBLK
+  // Of refunds alone:
+  kNotRefundable,   // refund_of is no completed payment of this buyer to this seller, or in another
+                    // currency
+  kExceedsPayment,  // with all refunds that are open or completed it would be more than was paid
+  kTooManyRefunds,  // kMaxRefunds of this payment, failed ones included
 };
 struct RecordResult {
   RecordVerdict verdict;
@@ -47,12 +54,16 @@ class AuthorisationStore {
   virtual ~AuthorisationStore() = default;
   // Decides, atomically however many ask at once, whether this authorisation may go to the bank.
   virtual base::Result<RecordResult> RecordIntent(IntentRecord intent) = 0;
+  // The same for a refund (refund_of is set): decided against the payment and all its refunds.
+  virtual base::Result<RecordResult> RecordRefund(IntentRecord refund) = 0;
   // Outcome, both results and both deliveries in one batch. The first settlement of a payment wins:
   // a later one fails with kAlreadyExists (and changes nothing), so results never differ.
-  // Also completes a settlement whose outcome alone was recorded (same completed flag required).
+  // Also completes a settlement whose outcome alone was recorded (same completed flag required). A
+  // refund's must have been, since its results state Refund::refunded_total: kInvalidArgument.
   virtual base::Status Settle(const Settlement& settlement, const SignedResults& results,
                               const std::vector<Delivery>& deliveries) = 0;
-  // The bank's word alone, when the token cannot sign now. kAlreadyExists as above.
+  // The bank's word alone: of a refund always, of a payment when the token cannot sign now.
+  // kAlreadyExists as above.
   virtual base::Status RecordOutcome(const Settlement& settlement) = 0;
 };
 
@@ -60,7 +71,9 @@ class AuthorisationReader {
  public:
   virtual ~AuthorisationReader() = default;
   virtual base::Result<std::optional<Payment>> Find(std::string_view payment_id) const = 0;
-  // Payments without stored results, oldest first: open, or with the outcome alone.
+  // Every refund of a payment, in no promised order; empty if there is none.
+  virtual base::Result<std::vector<Refund>> Refunds(std::string_view payment_id) const = 0;
+  // Payments and refunds without stored results, oldest first: open, or with the outcome alone.
   virtual base::Status ForEachOpen(const std::function<void(const Payment&)>& visit) const = 0;
   virtual size_t OpenCount() const = 0;
   // payment_ids of those, at most `limit`.

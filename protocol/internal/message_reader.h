@@ -52,6 +52,9 @@ class MessageReader {
   base::Status error_ = {};
 };
 
+enum class PaymentResult : uint8_t;
+PaymentResult TakeResult(MessageReader& reader);  // "result"
+
 bool IsCompact(std::string_view text, int parts);  // parts of base64url characters between dots
 bool IsPrintableText(std::string_view text, size_t max_bytes);
 std::vector<std::string> EncodeCertificates(const std::vector<std::string>& ders);

@@ -22,7 +22,7 @@ constexpr std::array<const char*, kFamilies> kFamilyNames = {
     "fates",   "registrations", "pairs", "certificates", "mail",   "boxes",        "acks",
     "standings", "cursors",
     "serials", "revocations", "crls",
-    "refused", "begun",
+    "refused", "begun", "refunds",
 };
 
 // Memory: at most the cache and the write buffers, whatever is stored (index and filter blocks live

@@ -26,9 +26,9 @@ namespace paygate::storage::rocksdb {
 enum class Family : uint8_t {
   kIntents, kPrepared, kOpen, kSettlements, kCsblks, kCsblkStates, kTries, kSales, kFates,
   kRegistrations, kPairs, kCertificates, kMail, kBoxes, kAcks, kStandings, kCursors,
-  kSerials, kRevocations, kCrls, kRefused, kBegun,
+  kSerials, kRevocations, kCrls, kRefused, kBegun, kRefunds,
 };
-constexpr size_t kFamilies = static_cast<size_t>(Family::kBegun) + 1;
+constexpr size_t kFamilies = static_cast<size_t>(Family::kRefunds) + 1;
 
 class Database;
 

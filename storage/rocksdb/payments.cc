@@ -7,9 +7,7 @@ using base::Fail;
 using base::Result;
 using base::Status;
 
-namespace {
-
-Status CheckIntent(const IntentRecord& r) {
+Status Payments::CheckIntent(const IntentRecord& r) {
   for (const std::string* id : {&r.payment_id, &r.csblk_id, &r.buyer_id, &r.seller_id,
                                 &r.prepared_key}) {
     RETURN_IF_ERROR(CheckId(*id));
@@ -19,8 +17,6 @@ Status CheckIntent(const IntentRecord& r) {
   }
   return {};
 }
-
-}  // namespace
 
 Status Payments::LoadOpen() {
   return database_.ForEach(
@@ -36,19 +32,24 @@ Status Payments::LoadOpen() {
 
 Result<RecordResult> Payments::RecordIntent(IntentRecord intent) {
   RETURN_IF_ERROR(CheckIntent(intent));
+  if (intent.is_refund()) return Fail(ErrorCode::kInvalidArgument, "a refund is no payment");
   const auto hold = locks_.Lock({intent.payment_id, intent.csblk_id});
   ASSIGN_OR_RETURN(std::optional<RecordResult> refused, Refuse(intent));
   if (refused) return std::move(*refused);
 
   Batch batch(database_);
+  batch.Put(Family::kCsblkStates, intent.csblk_id,
+            EncodeCsblkStatus({CsblkState::kInFlight, intent.payment_id, intent.buyer_id}));
+  return WriteIntent(std::move(intent), batch);
+}
+
+Result<RecordResult> Payments::WriteIntent(IntentRecord intent, Batch& batch) {
   batch.Put(Family::kFates, intent.payment_id,
             EncodeFate({FateKind::kRecorded, intent.csblk_id, intent.recorded_at}));
   batch.Put(Family::kIntents, intent.payment_id, EncodeIntent(intent));
   batch.Put(Family::kPrepared, intent.payment_id, EncodeBytes(intent.prepared));
   batch.Put(Family::kOpen, OpenKey(intent.recorded_at, intent.payment_id),
             EncodeBytes(intent.prepared_key));
-  batch.Put(Family::kCsblkStates, intent.csblk_id,
-            EncodeCsblkStatus({CsblkState::kInFlight, intent.payment_id, intent.buyer_id}));
   // Stays if the write fails: whether the disk has the intent is then unknown, and its storage key
   // must outlive that doubt.
   open_.Add(intent.recorded_at, intent.payment_id, intent.prepared_key);
@@ -91,8 +92,11 @@ Status Payments::Settle(const Settlement& settlement, const SignedResults& resul
   }
   for (const Delivery& delivery : deliveries) RETURN_IF_ERROR(CheckId(delivery.recipient_id));
   const IntentRecord& intent = settlement.intent().record();
-  const auto hold = locks_.Lock({intent.payment_id, intent.csblk_id});
+  const auto hold = LockFor(intent);
   ASSIGN_OR_RETURN(auto record, Completable(settlement));
+  if (!record && intent.is_refund()) {
+    return Fail(ErrorCode::kInvalidArgument, "a refund's outcome must be recorded before its end");
+  }
 
   Batch batch(database_);
   if (!record) {
@@ -114,7 +118,7 @@ Status Payments::Settle(const Settlement& settlement, const SignedResults& resul
 
 Status Payments::RecordOutcome(const Settlement& settlement) {
   const IntentRecord& intent = settlement.intent().record();
-  const auto hold = locks_.Lock({intent.payment_id, intent.csblk_id});
+  const auto hold = LockFor(intent);
   ASSIGN_OR_RETURN(const auto stored, Completable(settlement));
   if (stored) return Fail(ErrorCode::kAlreadyExists, "the payment's outcome is recorded already");
 
@@ -142,6 +146,11 @@ Result<std::optional<SettlementRecord>> Payments::Completable(const Settlement& 
     }
     return stored;
   }
+  if (intent.is_refund()) {
+    ASSIGN_OR_RETURN(const auto refund, FindRefund(intent));
+    if (refund && refund->state == RefundState::kOpen) return stored;
+    return Fail(ErrorCode::kNotFound, "this store has no such open refund");
+  }
   ASSIGN_OR_RETURN(const auto status,
                    database_.Read<CsblkStatus>(Family::kCsblkStates, intent.csblk_id,
                                                DecodeCsblkStatus));
@@ -155,6 +164,7 @@ Result<std::optional<SettlementRecord>> Payments::Completable(const Settlement& 
 Status Payments::AddOutcome(const Settlement& settlement, Batch& batch) const {
   const IntentRecord& intent = settlement.intent().record();
   batch.Delete(Family::kPrepared, intent.payment_id);
+  if (intent.is_refund()) return AddRefundOutcome(settlement, batch);
   if (settlement.outcome().completed) {
     batch.Put(Family::kCsblkStates, intent.csblk_id,
               EncodeCsblkStatus({CsblkState::kPaid, intent.payment_id, intent.buyer_id}));

@@ -10,7 +10,8 @@
 // intents        payment_id                     csblk_id buyer_id seller_id authorisation
 //                                               reply_certificate: bytes, minor_units: i64,
 //                                               currency: bytes, authorised_at recorded_at
-//                                               deadline: time, prepared_key: bytes
+//                                               deadline: time, prepared_key: bytes; of a refund
+//                                               the version is 2 and refund_of: bytes follows
 // prepared       payment_id                     sealed bytes for the bank; gone once settled
 // open           be64 recorded_at, payment_id   prepared_key: bytes, empty once the outcome is
 //                                               known; the row is gone once results are stored
@@ -41,16 +42,17 @@
 // revocations    part issuer_key_id, be64 at,   reason: u8 RevocationReason, not 0,
 //                serial                         not_after: time
 // crls           issuer_key_id                  the number of its last list: u64
+// refunds        part payment_id, refund_id     minor_units: i64, > 0, state: u8 RefundState,
+//                                               refunded_total: i64, 0 while open
 // refused begun  be64 at, digest of a message   empty bytes; what is to be forgotten next
 #include "storage/rocksdb/records.h"
 
 #include <algorithm>
 
-#include "base/codec.h"
+#include "storage/rocksdb/fields.h"
 
 namespace paygate::storage::rocksdb {
 
-using base::Decoder;
 using base::Encoder;
 using base::ErrorCode;
 using base::Fail;
@@ -63,7 +65,6 @@ using base::UnixTime;
 namespace {
 
 constexpr uint8_t kMaxState = static_cast<uint8_t>(CsblkState::kCancelled);
-constexpr uint8_t kMaxReason = static_cast<uint8_t>(RevocationReason::kSuperseded);
 constexpr uint8_t kMaxFate = static_cast<uint8_t>(FateKind::kRevoked);
 
 std::string BigEndian(uint64_t n, int bytes) {
@@ -92,39 +93,6 @@ bool BeginsWithTime(std::string_view key) {
 std::string Part(std::string_view id) {
   return std::string(1, static_cast<char>(id.size())) + std::string(id);
 }
-
-Encoder Begin() {
-  Encoder e;
-  e.U8(kRecordVersion);
-  return e;
-}
-
-// A value's fields, after its version byte has been checked.
-class Fields : public Decoder {
- public:
-  explicit Fields(std::string_view value) : Decoder(value), version_(U8()) {}
-  std::string String() { return std::string(Bytes()); }
-  UnixTime Time() { return FromNumericDate(I64()); }
-  // One of 0…max.
-  uint8_t Choice(uint8_t max) {
-    const uint8_t v = U8();
-    if (v > max) bad_choice_ = true;
-    return v;
-  }
-  Status Done() const {
-    if (ok() && version_ != kRecordVersion) {
-      return Fail(ErrorCode::kMalformed, "record version " + std::to_string(version_) +
-                                             ", this program reads " +
-                                             std::to_string(kRecordVersion));
-    }
-    if (bad_choice_) return Fail(ErrorCode::kMalformed, "a field has a value outside its range");
-    return Finish();
-  }
-
- private:
-  const uint8_t version_;
-  bool bad_choice_ = false;
-};
 
 std::unexpected<base::Error> BadKey() { return Fail(ErrorCode::kMalformed, "malformed key"); }
 
@@ -170,6 +138,11 @@ Result<AckEntry> ParseAckKey(std::string_view key) {
                   std::string(key.substr(9, length)), FromBigEndian(key.substr(9 + length))};
 }
 
+Result<std::string> ParseSecondId(std::string_view key) {
+  if (key.empty() || key.size() < 2u + static_cast<uint8_t>(key[0])) return BadKey();
+  return std::string(key.substr(1u + static_cast<uint8_t>(key[0])));
+}
+
 Result<uint64_t> ParseMailCursor(std::string_view key) {
   if (key.empty() || key.size() != 1u + static_cast<uint8_t>(key[0]) + 8) return BadKey();
   return FromBigEndian(key.substr(key.size() - 8));
@@ -181,8 +154,8 @@ Result<std::string> ParseParticipant(std::string_view key) {
 }
 
 std::string EncodeIntent(const IntentRecord& r) {
-  return Begin()
-      .Bytes(r.csblk_id)
+  Encoder e = Begin(r.is_refund() ? kRefundIntentVersion : kRecordVersion);
+  e.Bytes(r.csblk_id)
       .Bytes(r.buyer_id)
       .Bytes(r.seller_id)
       .Bytes(r.authorisation)
@@ -192,19 +165,22 @@ std::string EncodeIntent(const IntentRecord& r) {
       .I64(ToNumericDate(r.authorised_at))
       .I64(ToNumericDate(r.recorded_at))
       .I64(ToNumericDate(r.deadline))
-      .Bytes(r.prepared_key)
-      .Take();
+      .Bytes(r.prepared_key);
+  if (r.is_refund()) e.Bytes(r.refund_of);
+  return e.Take();
 }
 
 Result<IntentRecord> DecodeIntent(std::string_view payment_id, std::string_view value) {
-  Fields f(value);
+  const bool is_refund = !value.empty() && value[0] == kRefundIntentVersion;
+  Fields f(value, is_refund ? kRefundIntentVersion : kRecordVersion);
   std::string csblk_id = f.String(), buyer_id = f.String(), seller_id = f.String();
   std::string authorisation = f.String(), reply_certificate = f.String();
   const int64_t minor_units = f.I64();
   const std::string currency_code = f.String();
   const UnixTime authorised_at = f.Time(), recorded_at = f.Time(), deadline = f.Time();
-  std::string prepared_key = f.String();
+  std::string prepared_key = f.String(), refund_of = is_refund ? f.String() : std::string();
   RETURN_IF_ERROR(f.Done());
+  if (is_refund && !CheckId(refund_of)) return Fail(ErrorCode::kMalformed, "a refund of nothing");
   ASSIGN_OR_RETURN(const base::Currency currency, base::Currency::Parse(currency_code));
   ASSIGN_OR_RETURN(const base::Money amount, base::Money::Of(minor_units, currency));
   return IntentRecord{.payment_id = std::string(payment_id),
@@ -218,7 +194,8 @@ Result<IntentRecord> DecodeIntent(std::string_view payment_id, std::string_view 
                       .recorded_at = recorded_at,
                       .deadline = deadline,
                       .prepared_key = std::move(prepared_key),
-                      .prepared = {}};
+                      .prepared = {},
+                      .refund_of = std::move(refund_of)};
 }
 
 std::string EncodeSettlement(const SettlementRecord& r) {
@@ -246,6 +223,29 @@ Result<SettlementRecord> DecodeSettlement(std::string_view value) {
   RETURN_IF_ERROR(f.Done());
   if (r.results.receipt.empty() != r.results.confirmation.empty()) {
     return Fail(ErrorCode::kMalformed, "a settlement has one of its two results");
+  }
+  return r;
+}
+
+std::string EncodeRefund(const Refund& r) {
+  return Begin()
+      .I64(r.amount)
+      .U8(static_cast<uint8_t>(r.state))
+      .I64(r.refunded_total)
+      .Take();
+}
+
+Result<Refund> DecodeRefund(std::string_view refund_id, std::string_view value) {
+  Fields f(value);
+  Refund r{.refund_id = std::string(refund_id), .amount = f.I64()};
+  r.state = static_cast<RefundState>(f.Choice(static_cast<uint8_t>(RefundState::kFailed)));
+  r.refunded_total = f.I64();
+  RETURN_IF_ERROR(f.Done());
+  const bool fits = r.state == RefundState::kOpen        ? r.refunded_total == 0
+                    : r.state == RefundState::kCompleted ? r.refunded_total >= r.amount
+                                                         : r.refunded_total >= 0;
+  if (r.amount <= 0 || !fits) {
+    return Fail(ErrorCode::kMalformed, "a refund's amount, state and total do not fit");
   }
   return r;
 }
@@ -305,76 +305,6 @@ Result<CsblkStatus> DecodeCsblkStatus(std::string_view value) {
   const bool names_payment = s.state == CsblkState::kInFlight || s.state == CsblkState::kPaid;
   if (s.payment_id.empty() == names_payment || s.buyer_id.empty() == names_payment) {
     return Fail(ErrorCode::kMalformed, "a CSBLK's state and its payment do not fit");
-  }
-  return s;
-}
-
-std::string EncodeRegistration(const RegistrationRecord& r) {
-  return Begin()
-      .Bytes(r.participant_id)
-      .U32(r.pair)
-      .Bytes(r.registered_jws)
-      .I64(ToNumericDate(r.registered_at))
-      .Take();
-}
-
-Result<RegistrationRecord> DecodeRegistration(std::string_view value) {
-  Fields f(value);
-  RegistrationRecord r{f.String(), f.U32(), f.String(), f.Time()};
-  RETURN_IF_ERROR(f.Done());
-  return r;
-}
-
-std::string EncodePair(const RegisteredCertificates& pair) {
-  return Begin()
-      .Bytes(pair.signature_certificate)
-      .Bytes(pair.encryption_certificate)
-      .U8(static_cast<uint8_t>(pair.revoked))
-      .I64(ToNumericDate(pair.revoked_at))
-      .Take();
-}
-
-Result<RegisteredCertificates> DecodePair(std::string_view participant_id,
-                                          std::string_view value) {
-  Fields f(value);
-  RegisteredCertificates pair;
-  pair.participant_id = participant_id;
-  pair.signature_certificate = f.String();
-  pair.encryption_certificate = f.String();
-  pair.revoked = static_cast<RevocationReason>(f.Choice(kMaxReason));
-  pair.revoked_at = f.Time();
-  RETURN_IF_ERROR(f.Done());
-  return pair;
-}
-
-std::string EncodePairReference(const PairReference& r) {
-  return Begin().Bytes(r.participant_id).U32(r.pair).Take();
-}
-
-Result<PairReference> DecodePairReference(std::string_view value) {
-  Fields f(value);
-  PairReference r{f.String(), f.U32()};
-  RETURN_IF_ERROR(f.Done());
-  return r;
-}
-
-std::string EncodeStanding(const Standing& s) {
-  return Begin()
-      .U8(static_cast<uint8_t>(s.kind))
-      .U8(static_cast<uint8_t>(s.reason))
-      .Bytes(s.note)
-      .I64(ToNumericDate(s.at))
-      .Take();
-}
-
-Result<Standing> DecodeStanding(std::string_view value) {
-  Fields f(value);
-  const uint8_t kind = f.Choice(2), reason = f.Choice(kMaxReason);
-  Standing s{static_cast<StandingKind>(kind), static_cast<RevocationReason>(reason), f.String(),
-             f.Time()};
-  RETURN_IF_ERROR(f.Done());
-  if (kind == 0 || (s.kind == StandingKind::kHeld) != (reason == 0)) {
-    return Fail(ErrorCode::kMalformed, "a standing of no kind, or its reason does not fit");
   }
   return s;
 }

@@ -14,6 +14,7 @@
 namespace paygate::storage::rocksdb {
 
 constexpr uint8_t kRecordVersion = 1;
+constexpr uint8_t kRefundIntentVersion = 2;
 constexpr size_t kMaxIdBytes = 128;  // IDs, digests, nonces, fingerprints, names of storage keys
 
 // An identifier that may become (part of) a key: 1 to kMaxIdBytes bytes. kMalformed otherwise.
@@ -21,7 +22,7 @@ base::Status CheckId(std::string_view id);
 
 // ---- Keys (single IDs are their own keys) ----
 
-std::string PairOfIds(std::string_view first, std::string_view second);  // sales, tries
+std::string PairOfIds(std::string_view first, std::string_view second);  // sales, tries, refunds
 // Of open; of refused and begun too, with a message's digest.
 std::string OpenKey(base::UnixTime recorded_at, std::string_view payment_id);
 std::string ParticipantPrefix(std::string_view participant_id);
@@ -40,6 +41,7 @@ struct AckEntry {
 };
 base::Result<OpenEntry> ParseOpenKey(std::string_view key);
 base::Result<AckEntry> ParseAckKey(std::string_view key);
+base::Result<std::string> ParseSecondId(std::string_view key);  // of PairOfIds
 base::Result<uint64_t> ParseMailCursor(std::string_view key);
 base::Result<std::string> ParseParticipant(std::string_view key);  // of a PairKey
 
@@ -111,6 +113,8 @@ std::string EncodeIntent(const IntentRecord& intent);  // all but payment_id and
 base::Result<IntentRecord> DecodeIntent(std::string_view payment_id, std::string_view value);
 std::string EncodeSettlement(const SettlementRecord& settlement);
 base::Result<SettlementRecord> DecodeSettlement(std::string_view value);
+std::string EncodeRefund(const Refund& refund);  // all but refund_id
+base::Result<Refund> DecodeRefund(std::string_view refund_id, std::string_view value);
 std::string EncodeFate(const Fate& fate);
 base::Result<Fate> DecodeFate(std::string_view value);
 std::string EncodeCsblk(const CsblkRecord& record);  // all but csblk_id

@@ -65,6 +65,10 @@ constexpr Reprint kMessages[] = {
     Again<RevocationPayload>,
     Again<RenewalPayload>,
     Again<RenewalProofPayload>,
+    Again<RefundChallengeRequestBody>,
+    Again<RefundChallengePayload>,
+    Again<RefundAuthorisationPayload>,
+    Again<RefundResultPayload>,
 };
 
 }  // namespace

@@ -18,7 +18,7 @@ constexpr char kId[] = "AAECAwQFBgcICQoLDA0ODw";
 }  // namespace
 
 void Fuzz(std::string_view input) {
-  switch (Choose(input, 17)) {
+  switch (Choose(input, 19)) {
     case 0: return Same(DecodeIntent(kId, input), EncodeIntent, input);
     case 1: return Same(DecodeSettlement(input), EncodeSettlement, input);
     case 2: return Same(DecodeFate(input), EncodeFate, input);
@@ -48,6 +48,14 @@ void Fuzz(std::string_view input) {
       return;
     }
     case 15: return Same(DecodeRevocation(input), EncodeRevocation, input);
+    case 17:
+      return Same(DecodeRefund(kId, input), EncodeRefund, input);
+    case 18: {
+      auto id = ParseSecondId(input);
+      if (!id) return;
+      const size_t length = static_cast<unsigned char>(input[0]);
+      return Require(PairOfIds(input.substr(1, length), *id) == input, "one pair of IDs");
+    }
     case 16: {
       auto entry = ParseRevocationKey(input);
       if (!entry) return;

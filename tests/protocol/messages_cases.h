@@ -32,12 +32,14 @@ Outcome Reprint(std::string_view json) {
 }
 
 // $I an ID or nonce, $D a digest, $C a certificate, $J a JWS, $E a JWE, $O a disclosure, $S and $B
-// an SBLK and a BBLK.
+// an SBLK and a BBLK, $R a refund, $M an amount.
 inline std::string Fill(std::string text) {
   const std::string price = R"("price":{"amount":"12.50","currency":"GBP"},"_sd":[$D])";
   const std::pair<std::string, std::string> words[] = {
       {"$S", R"({"nonce":$I,"goods":"A bicycle",)" + price + R"(,"buyer":$I})"},
       {"$B", R"({"goods":"A bicycle",)" + price + "}"},
+      {"$R", R"({"payment_id":$D,"amount":$M,"nonce":$I})"},
+      {"$M", R"({"amount":"12.50","currency":"GBP"})"},
       {"$I", R"("AAECAwQFBgcICQoLDA0ODw")"},
       {"$D", R"("47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU")"},
       {"$C", R"("MAMCAQE=")"},
@@ -119,6 +121,17 @@ inline std::vector<Case> Cases() {
           head + R"("authorised_at":1,"result":"failed","reason":"AC04","payment_id":$D,)"
                  R"("bank_reference":"E2E-7","bblk":$B,"csblk":$J})",
           {"/reason", "/bank_reference"}),
+      Of<RefundChallengeRequestBody>("RefundChallengeRequestBody", R"({"refund":$R,"x5c":[$C]})"),
+      Of<RefundChallengePayload>("RefundChallengePayload",
+                                 head + R"("exp":2,"r5":$I,"r6":$I,"refund":$R})"),
+      Of<RefundAuthorisationPayload>(
+          "RefundAuthorisationPayload",
+          R"({"iss":$I,"aud":$I,"r5":$I,"r6":$I,"iat":1,"refund":$R})"),
+      Of<RefundResultPayload>(
+          "RefundResultPayload",
+          head + R"("result":"pending","refund_id":$D,"payment_id":$D,"amount":$M,)"
+                 R"("refunded_total":$M})",
+          {"/refunded_total"}),
       Of<MailboxPayload>("MailboxPayload",
                          R"({"iss":$I,"aud":$I,"iat":1,"nonce":$I,"after":0,"wait":30,"ack":4})",
                          {"/ack"}),

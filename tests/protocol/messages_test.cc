@@ -253,6 +253,21 @@ TEST(Message, APaymentConfirmationIsFinalAndSaysNoReason) {
   EXPECT_FALSE(PaymentResultPayload::ParseConfirmation(json.dump()));
 }
 
+TEST(Message, ARefundsTotalIncludesIt) {
+  const auto result = [](const char* result, const char* total) {
+    return RefundResultPayload::Parse(
+        Fill(R"({"iss":$I,"sub":$I,"iat":1,"result":")" + std::string(result) +
+             R"(","refund_id":$D,"payment_id":$D,"amount":$M)" +
+             (*total ? R"(,"refunded_total":{"amount":)" + std::string(total) + "}" : "") + "}"));
+  };
+  EXPECT_TRUE(result("completed", R"("12.50","currency":"GBP")"));
+  EXPECT_TRUE(result("failed", R"("1.00","currency":"GBP")"));
+  EXPECT_TRUE(result("pending", ""));
+  EXPECT_FALSE(result("completed", ""));
+  EXPECT_FALSE(result("completed", R"("12.49","currency":"GBP")"));
+  EXPECT_FALSE(result("completed", R"("12.50","currency":"EUR")"));
+}
+
 TEST(Message, ABodyOfOneJwsIsReadByItsMember) {
   const std::string jws = Json::parse(Fill("$J"));
   EXPECT_EQ(*ParseSingle(PrintSingle("registered", jws), "registered"), jws);

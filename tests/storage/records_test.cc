@@ -22,7 +22,15 @@ const std::vector<std::function<bool(std::string_view)>> kDecoders = {
     [](std::string_view v) { return DecodeBytes(v).has_value(); },
     [](std::string_view v) { return DecodeNumber(v).has_value(); },
     [](std::string_view v) { return DecodeStanding(v).has_value(); },
+    [](std::string_view v) { return DecodeIntent("r", v).has_value() && v[0] == 2; },
+    [](std::string_view v) { return DecodeRefund("r", v).has_value(); },
 };
+
+IntentRecord MakeRefundIntent() {
+  IntentRecord refund = MakeIntent("r", "c");
+  refund.refund_of = "p";
+  return refund;
+}
 
 // A value for each, in the same order.
 std::vector<std::string> Values() {
@@ -38,6 +46,8 @@ std::vector<std::string> Values() {
       EncodeBytes("bytes"),
       EncodeNumber(7),
       EncodeStanding({StandingKind::kRevoked, RevocationReason::kKeyCompromise, "note", At(5)}),
+      EncodeIntent(MakeRefundIntent()),
+      EncodeRefund({"r", 5, RefundState::kCompleted, 9}),
   };
 }
 
@@ -54,12 +64,12 @@ TEST(Records, AreRefusedWhenCutShortOrFollowedByAnything) {
 
 TEST(Records, OfAnotherVersionAreRefusedByName) {
   for (std::string value : Values()) {
-    value[0] = 2;
+    value[0] = 3;
     for (const auto& accepts : kDecoders) EXPECT_FALSE(accepts(value));
   }
   std::string value = EncodeNumber(7);
-  value[0] = 2;
-  EXPECT_THAT(DecodeNumber(value).error().message, testing::HasSubstr("version 2"));
+  value[0] = 3;
+  EXPECT_THAT(DecodeNumber(value).error().message, testing::HasSubstr("version 3"));
 }
 
 TEST(Records, OfRandomBytesNeverCrashADecoder) {
@@ -104,6 +114,16 @@ TEST(RecordKeys, SortAsTheirNumbersDo) {
   EXPECT_LT(PairKey("anna", 255), PairKey("anna", 256));
 }
 
+TEST(Records, OfARefundFitTogether) {
+  EXPECT_EQ(DecodeIntent("r", EncodeIntent(MakeRefundIntent()))->refund_of, "p");
+  for (const Refund& bad : {Refund{"r", 0, RefundState::kOpen, 0}, {"r", -1, RefundState::kOpen, 0},
+                            {"r", 5, RefundState::kOpen, 5}, {"r", 5, RefundState::kCompleted, 4},
+                            {"r", 5, RefundState::kFailed, -1},
+                            {"r", 5, static_cast<RefundState>(3), 5}}) {
+    EXPECT_FALSE(DecodeRefund("r", EncodeRefund(bad)));
+  }
+}
+
 TEST(RecordKeys, OfOneParticipantAreNeverAnothers) {
   EXPECT_FALSE(MailKey("annab", 1).starts_with(ParticipantPrefix("anna")));
   EXPECT_NE(PairOfIds("ab", "c"), PairOfIds("a", "bc"));
@@ -118,6 +138,8 @@ TEST(RecordKeys, ParseToWhatTheyWereMadeOf) {
   EXPECT_EQ(ack.participant_id, "anna");
   EXPECT_EQ(ack.cursor, 77u);
   EXPECT_EQ(ParseMailCursor(MailKey("anna", 77)).value(), 77u);
+  EXPECT_EQ(ParseSecondId(PairOfIds("payment", "refund")).value(), "refund");
+  for (const char* key : {"", "\x03" "abc", "\x09" "short"}) EXPECT_FALSE(ParseSecondId(key));
   EXPECT_EQ(ParseParticipant(PairKey("anna", 7)).value(), "anna");
   for (const char* key : {"", "short", "12345678"}) {
     EXPECT_FALSE(ParseOpenKey(key));
