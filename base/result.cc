@@ -24,6 +24,8 @@ std::string_view Name(ErrorCode code) {
     case ErrorCode::kAlreadyPaid: return "already-paid";
     case ErrorCode::kInFlight: return "in-flight";
     case ErrorCode::kDuplicateSale: return "duplicate-sale";
+    case ErrorCode::kRefundExceedsPayment: return "refund-exceeds-payment";
+    case ErrorCode::kClaimClosed: return "claim-closed";
     case ErrorCode::kPayloadTooLarge: return "payload-too-large";
     case ErrorCode::kUnsupportedMediaType: return "unsupported-media-type";
     case ErrorCode::kBlockMismatch: return "block-mismatch";

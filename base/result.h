@@ -34,6 +34,8 @@ enum class ErrorCode : uint8_t {
   kAlreadyPaid,
   kInFlight,
   kDuplicateSale,
+  kRefundExceedsPayment,
+  kClaimClosed,
   kPayloadTooLarge,
   kUnsupportedMediaType,
   kBlockMismatch,

@@ -128,6 +128,28 @@ base::Result<std::vector<base::Result<PaymentRecord>>> Client::Receipts() {
   return all;
 }
 
+base::Result<Answer<RefundRecord>> Client::Refund(const std::string& payment_id,
+                                                  const base::Money& amount) {
+  return participant::Refund(impl_->session, payment_id, amount);
+}
+
+base::Result<base::Money> Client::Refundable(const std::string& payment_id) {
+  return participant::Refundable(impl_->session, payment_id);
+}
+
+base::Result<std::vector<base::Result<RefundRecord>>> Client::Refunds() {
+  Session& session = impl_->session;
+  std::vector<base::Result<RefundRecord>> all;
+  if (!session.identity) return all;
+  for (auto kind : {EvidenceKind::kRefund, EvidenceKind::kRefundConfirmation}) {
+    ASSIGN_OR_RETURN(auto kept, ListEvidence(session.disk, kind));
+    for (const Evidence& evidence : kept) {
+      all.push_back(VerifyRefund(*session.trust, evidence, session.identity->id));
+    }
+  }
+  return all;
+}
+
 base::Result<std::vector<Sale>> Client::Sales() {
   Session& session = impl_->session;
   std::vector<Sale> sales;

@@ -1,5 +1,5 @@
 // Client: one participant's side of the protocol, buyer and seller alike (protocol.md, sections 3
-// to 6, 8 and 9), on one directory.
+// to 9), on one directory.
 //
 // Guarantees, whatever the gateway, the network or a crash does:
 //  - nothing is signed before every check that the page asks for has passed;
@@ -72,6 +72,7 @@ struct Resumed {
   std::optional<Refusal> refusal;
   std::optional<PaymentRecord> payment;
   std::optional<Sale> sale;
+  std::optional<RefundRecord> refund;
   std::optional<Identity> identity;  // registered, or renewed
   std::optional<Revoked> revoked;
   bool lapsed =
@@ -82,6 +83,7 @@ struct Resumed {
 struct InboxMessage {
   int64_t cursor = 0;
   std::optional<PaymentRecord> payment;  // a receipt or confirmation that verified
+  std::optional<RefundRecord> refund;    // the same of a refund
   std::string set_aside;  // otherwise: why the message was not believed; kept in rejected/
 };
 
@@ -123,12 +125,20 @@ class Client {
   base::Result<CsblkView> Inspect(std::string_view csblk);
   // kAlreadyPaid: a receipt for it is here. A pending payment of it is asked for again.
   base::Result<Answer<PaymentRecord>> Pay(const CsblkView& csblk);
+  // Money of a completed payment back to its buyer. A refund of the same payment that is still out
+  // is sent again instead.
+  base::Result<Answer<RefundRecord>> Refund(const std::string& payment_id,
+                                            const base::Money& amount);
+  // What is left of a payment by the confirmations held here. kNotFound: none, or nothing is left.
+  base::Result<base::Money> Refundable(const std::string& payment_id);
   // Every message that is out is sent again. An error only if the journal cannot be read.
   base::Result<std::vector<Resumed>> Resume();
   // New messages, oldest first; waits up to `wait` (at most 30 s) for one if there is none.
   base::Result<std::vector<InboxMessage>> Inbox(std::chrono::seconds wait);
   // All results held, each verified again against the root; an error stands for one that fails.
   base::Result<std::vector<base::Result<PaymentRecord>>> Receipts();
+  // The same of refunds, given and received.
+  base::Result<std::vector<base::Result<RefundRecord>>> Refunds();
   // The sales that were certified for this participant, as they were given.
   base::Result<std::vector<Sale>> Sales();
 

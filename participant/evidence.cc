@@ -1,4 +1,5 @@
-// receipts/<payment_id>.json, confirmations/<payment_id>.json:
+// receipts/<payment_id>.json, confirmations/<payment_id>.json, refunds/<refund_id>.json,
+// refund-confirmations/<refund_id>.json:
 //   {"version":1,"result":JWS,"chain":[b64 DER,…],"body":JSON text or ""}
 #include "participant/evidence.h"
 
@@ -16,7 +17,39 @@ using protocol::PaymentResultPayload;
 constexpr int64_t kVersion = 1;
 
 std::string Folder(EvidenceKind kind) {
-  return kind == EvidenceKind::kReceipt ? "receipts" : "confirmations";
+  switch (kind) {
+    case EvidenceKind::kReceipt:
+      return "receipts";
+    case EvidenceKind::kConfirmation:
+      return "confirmations";
+    case EvidenceKind::kRefund:
+      return "refunds";
+    case EvidenceKind::kRefundConfirmation:
+      return "refund-confirmations";
+  }
+  return "rejected";
+}
+
+std::string_view TypOf(EvidenceKind kind) {
+  switch (kind) {
+    case EvidenceKind::kReceipt:
+      return protocol::kTypReceipt;
+    case EvidenceKind::kConfirmation:
+      return protocol::kTypPaymentConfirmation;
+    case EvidenceKind::kRefund:
+      return protocol::kTypRefundReceipt;
+    case EvidenceKind::kRefundConfirmation:
+      return protocol::kTypRefundConfirmation;
+  }
+  return {};
+}
+
+// Payload of either kind of result.
+template <typename T>
+base::Result<T> ClaimedIn(const Evidence& evidence) {
+  ASSIGN_OR_RETURN(auto jws, protocol::ParseJws(evidence.result, TypOf(evidence.kind),
+                                                protocol::KeyName::kX5t));
+  return T::Parse(jws.payload);
 }
 
 std::string Print(const Evidence& evidence) {
@@ -74,6 +107,26 @@ base::Status CheckReceipt(const PaymentResultPayload& receipt, const std::string
   return {};
 }
 
+// A final result is never replaced by a different one.
+template <typename Record>
+base::Status Keep(Disk& disk, const Record& record, const std::string& id,
+                  const Evidence& evidence) {
+  const std::string name = Folder(record.kind) + "/" + id + ".json";
+  ASSIGN_OR_RETURN(auto present, disk.Read(name));
+  if (present) {
+    ASSIGN_OR_RETURN(auto before, Parse(record.kind, *present));
+    ASSIGN_OR_RETURN(auto held, ClaimedIn<decltype(Record::payload)>(before));
+    if (held.result != PaymentResult::kPending) {
+      if (held.result == record.payload.result) return {};              // the same answer again
+      if (record.payload.result == PaymentResult::kPending) return {};  // an older one, late
+      return Fail(ErrorCode::kBlockMismatch,
+                  "the gateway has signed two different results for " + id +
+                      "; tell its operator, and keep " + name);
+    }
+  }
+  return disk.Replace(name, Print(evidence));
+}
+
 }  // namespace
 
 base::Result<PaymentRecord> CheckResult(EvidenceKind kind, const std::string& payload_json,
@@ -109,41 +162,59 @@ base::Result<PaymentRecord> CheckResult(EvidenceKind kind, const std::string& pa
 
 base::Result<PaymentRecord> VerifyEvidence(const GatewayTrust& trust, const Evidence& evidence,
                                            const std::string& id) {
-  const std::string_view typ = evidence.kind == EvidenceKind::kReceipt
-                                   ? protocol::kTypReceipt
-                                   : protocol::kTypPaymentConfirmation;
-  ASSIGN_OR_RETURN(auto unverified,
-                   protocol::ParseJws(evidence.result, typ, protocol::KeyName::kX5t));
-  ASSIGN_OR_RETURN(auto claimed, PaymentResultPayload::Parse(unverified.payload));
-  ASSIGN_OR_RETURN(auto verified, trust.VerifyKept(evidence.result, typ, evidence.chain,
-                                                   base::FromNumericDate(claimed.iat)));
+  ASSIGN_OR_RETURN(auto claimed, ClaimedIn<PaymentResultPayload>(evidence));
+  ASSIGN_OR_RETURN(auto verified,
+                   trust.VerifyKept(evidence.result, TypOf(evidence.kind), evidence.chain,
+                                    base::FromNumericDate(claimed.iat)));
   return CheckResult(evidence.kind, verified.payload(), evidence.body, id, trust.gateway_id());
 }
 
 base::Status KeepEvidence(Disk& disk, const PaymentRecord& record, const Evidence& evidence) {
-  const std::string name = Folder(record.kind) + "/" + record.payload.payment_id + ".json";
-  ASSIGN_OR_RETURN(auto present, disk.Read(name));
-  if (present) {
-    ASSIGN_OR_RETURN(auto before, Parse(record.kind, *present));
-    const std::string_view typ = record.kind == EvidenceKind::kReceipt
-                                     ? protocol::kTypReceipt
-                                     : protocol::kTypPaymentConfirmation;
-    ASSIGN_OR_RETURN(auto jws, protocol::ParseJws(before.result, typ, protocol::KeyName::kX5t));
-    ASSIGN_OR_RETURN(auto held, PaymentResultPayload::Parse(jws.payload));
-    if (held.result != PaymentResult::kPending) {
-      if (held.result == record.payload.result) return {};              // the same answer again
-      if (record.payload.result == PaymentResult::kPending) return {};  // an older one, late
-      return Fail(ErrorCode::kBlockMismatch,
-                  "the gateway has signed two different results for payment " +
-                      record.payload.payment_id + "; tell its operator, and keep " + name);
-    }
+  return Keep(disk, record, record.payload.payment_id, evidence);
+}
+
+base::Result<RefundRecord> CheckRefund(EvidenceKind kind, const std::string& payload_json,
+                                       const std::string& body, const std::string& id,
+                                       const std::string& gateway_id) {
+  ASSIGN_OR_RETURN(auto payload, protocol::RefundResultPayload::Parse(payload_json));
+  if (payload.iss != gateway_id) {
+    return Fail(ErrorCode::kSignatureInvalid, "the result names another gateway than its signer");
   }
-  return disk.Replace(name, Print(evidence));
+  if (payload.sub != id) {
+    return Fail(ErrorCode::kNotYours, "the gateway's result is for another participant");
+  }
+  if (kind == EvidenceKind::kRefund) {
+    ASSIGN_OR_RETURN(const auto compact, protocol::ParseSingle(body, "authorisation"));
+    ASSIGN_OR_RETURN(auto sent, protocol::ParseJws(compact, protocol::kTypRefundAuthorisation,
+                                                   protocol::KeyName::kX5c));
+    ASSIGN_OR_RETURN(auto asked, protocol::RefundAuthorisationPayload::Parse(sent.payload));
+    if (payload.refund_id != sent.Digest() || payload.payment_id != asked.refund.payment_id ||
+        payload.amount != asked.refund.amount) {
+      return Fail(ErrorCode::kBlockMismatch,
+                  "the gateway's result is of another refund than the one that was authorised");
+    }
+  } else if (payload.result == PaymentResult::kPending) {
+    return Fail(ErrorCode::kMalformed, "a confirmation is final");
+  }
+  return RefundRecord{.kind = kind, .payload = std::move(payload)};
+}
+
+base::Result<RefundRecord> VerifyRefund(const GatewayTrust& trust, const Evidence& evidence,
+                                        const std::string& id) {
+  ASSIGN_OR_RETURN(auto claimed, ClaimedIn<protocol::RefundResultPayload>(evidence));
+  ASSIGN_OR_RETURN(auto verified,
+                   trust.VerifyKept(evidence.result, TypOf(evidence.kind), evidence.chain,
+                                    base::FromNumericDate(claimed.iat)));
+  return CheckRefund(evidence.kind, verified.payload(), evidence.body, id, trust.gateway_id());
+}
+
+base::Status KeepRefund(Disk& disk, const RefundRecord& record, const Evidence& evidence) {
+  return Keep(disk, record, record.payload.refund_id, evidence);
 }
 
 base::Result<std::optional<Evidence>> FindEvidence(Disk& disk, EvidenceKind kind,
-                                                   const std::string& payment_id) {
-  ASSIGN_OR_RETURN(auto text, disk.Read(Folder(kind) + "/" + payment_id + ".json"));
+                                                   const std::string& id) {
+  ASSIGN_OR_RETURN(auto text, disk.Read(Folder(kind) + "/" + id + ".json"));
   if (!text) return std::optional<Evidence>();
   ASSIGN_OR_RETURN(auto evidence, Parse(kind, *text));
   return std::optional<Evidence>(std::move(evidence));

@@ -1,5 +1,6 @@
 // Evidence: the signed results a participant holds, each with all that is needed to verify it again
-// against the root, offline and years later (protocol.md section 6, messages 4 and 5).
+// against the root, offline and years later (protocol.md section 6, messages 4 and 5,
+// and section 7).
 #pragma once
 
 #include <string>
@@ -12,13 +13,14 @@
 
 namespace paygate::participant {
 
-enum class EvidenceKind : uint8_t { kReceipt, kConfirmation };  // the buyer's, the seller's
+// A payment's, the buyer's and the seller's; a refund's, the seller's and the buyer's.
+enum class EvidenceKind : uint8_t { kReceipt, kConfirmation, kRefund, kRefundConfirmation };
 
 struct Evidence {
   EvidenceKind kind = EvidenceKind::kReceipt;
   std::string result;              // compact JWS
   std::vector<std::string> chain;  // DER, of the gateway's certificate that signed it
-  std::string body;  // receipt: the PaymentAuthorisationBody that was sent; confirmation: empty
+  std::string body;  // receipts: what was sent, with the authorisation; confirmations: empty
 };
 
 // A result that has been verified for participant `id`.
@@ -27,6 +29,12 @@ struct PaymentRecord {
   protocol::PaymentResultPayload payload;
   std::string csblk_id;
   std::string seller_id;  // as the CSBLK says; for a confirmation it is the participant himself
+};
+
+// The same of a refund (protocol.md section 7).
+struct RefundRecord {
+  EvidenceKind kind = EvidenceKind::kRefund;
+  protocol::RefundResultPayload payload;
 };
 
 // Everything but who signed: `sub` is `id`; a receipt answers exactly the authorisation in `body`
@@ -42,8 +50,15 @@ base::Result<PaymentRecord> VerifyEvidence(const GatewayTrust& trust, const Evid
 // Durable. A final result is never replaced by a different one (kBlockMismatch: show both to the
 // operator); a pending one is replaced by what follows it.
 base::Status KeepEvidence(Disk& disk, const PaymentRecord& record, const Evidence& evidence);
+// A refund's receipt answers exactly the authorisation in `body`; a confirmation is final.
+base::Result<RefundRecord> CheckRefund(EvidenceKind kind, const std::string& payload_json,
+                                       const std::string& body, const std::string& id,
+                                       const std::string& gateway_id);
+base::Result<RefundRecord> VerifyRefund(const GatewayTrust& trust, const Evidence& evidence,
+                                        const std::string& id);
+base::Status KeepRefund(Disk& disk, const RefundRecord& record, const Evidence& evidence);
 base::Result<std::optional<Evidence>> FindEvidence(Disk& disk, EvidenceKind kind,
-                                                   const std::string& payment_id);
+                                                   const std::string& id);
 base::Result<std::vector<Evidence>> ListEvidence(Disk& disk, EvidenceKind kind);
 
 }  // namespace paygate::participant

@@ -42,9 +42,7 @@ base::Result<std::string> AuthorisationBodyOf(Session& session, const std::strin
   return Fail(ErrorCode::kNotYours, "a receipt for a payment that was not made from here");
 }
 
-base::Result<PaymentRecord> TakeMessage(Session& session, const std::string& jwe) {
-  ASSIGN_OR_RETURN(std::string payload, session.OpenJweForUs(jwe));
-  ASSIGN_OR_RETURN(auto single, protocol::ParseSingle(payload));
+base::Result<PaymentRecord> TakePaymentResult(Session& session, const protocol::Single& single) {
   EvidenceKind kind = EvidenceKind::kReceipt;
   std::string_view typ = protocol::kTypReceipt;
   if (single.member == "confirmation") {
@@ -67,6 +65,21 @@ base::Result<PaymentRecord> TakeMessage(Session& session, const std::string& jwe
     RETURN_IF_ERROR(session.journal.Close(record.payload.payment_id));
   }
   return record;
+}
+
+base::Status TakeMessage(Session& session, const std::string& jwe, InboxMessage& taken) {
+  ASSIGN_OR_RETURN(std::string payload, session.OpenJweForUs(jwe));
+  ASSIGN_OR_RETURN(auto single, protocol::ParseSingle(payload));
+  const bool refund_receipt =
+      protocol::ParseJws(single.jws, protocol::kTypRefundReceipt, protocol::KeyName::kX5t)
+          .has_value();
+  if (single.member == "refund_confirmation" || (single.member == "receipt" && refund_receipt)) {
+    const auto kind = refund_receipt ? EvidenceKind::kRefund : EvidenceKind::kRefundConfirmation;
+    ASSIGN_OR_RETURN(taken.refund, TakeRefundResult(session, kind, single.jws));
+    return {};
+  }
+  ASSIGN_OR_RETURN(taken.payment, TakePaymentResult(session, single));
+  return {};
 }
 
 // Our own trouble, after which the message must come again; anything else is the message's fault.
@@ -112,14 +125,10 @@ base::Result<std::vector<InboxMessage>> ReadInbox(Session& session, std::chrono:
     ASSIGN_OR_RETURN(auto page, AskPage(session, cursor, page_number == 0 ? wait : wait.zero()));
     for (const auto& message : page.messages) {
       InboxMessage taken{.cursor = message.cursor};
-      auto record = TakeMessage(session, message.jwe);
-      if (record) {
-        taken.payment = std::move(*record);
-      } else if (IsOurs(record.error().code)) {
-        return std::unexpected(record.error());
-      } else {
+      if (auto read = TakeMessage(session, message.jwe, taken); !read) {
+        if (IsOurs(read.error().code)) return std::unexpected(read.error());
         // Kept for the operator, and out of the way of the messages behind it.
-        taken.set_aside = record.error().ToString();
+        taken.set_aside = read.error().ToString();
         RETURN_IF_ERROR(session.disk.Replace("rejected/" + std::to_string(message.cursor) + ".jwe",
                                              message.jwe));
       }

@@ -1,6 +1,6 @@
 // journal/<digest>.json:
-//   {"version":1,"kind":"registration"|"sale"|"payment"|"renewal"|"revocation"|"cancellation",
-//    "digest","subject","expires","clock_offset","handshake","body","jwe"}
+//   {"version":1,"kind":"registration"|"sale"|"payment"|"renewal"|"revocation"|"cancellation"|
+//    "refund","digest","subject","expires","clock_offset","handshake","body","jwe"}
 // `body` holds disclosures, and in a registration the enrolment code: the file goes when the
 // message is answered.
 #include "participant/journal.h"
@@ -36,7 +36,8 @@ std::string Print(const JournalEntry& e) {
 
 base::Result<MessageKind> ParseKind(std::string_view name) {
   for (auto kind : {MessageKind::kRegistration, MessageKind::kSale, MessageKind::kPayment,
-                    MessageKind::kRenewal, MessageKind::kRevocation, MessageKind::kCancellation}) {
+                    MessageKind::kRenewal, MessageKind::kRevocation, MessageKind::kCancellation,
+                    MessageKind::kRefund}) {
     if (Name(kind) == name) return kind;
   }
   return Fail(ErrorCode::kMalformed, "unknown kind of message in the journal");
@@ -78,6 +79,8 @@ std::string_view Name(MessageKind kind) {
       return "revocation";
     case MessageKind::kCancellation:
       return "cancellation";
+    case MessageKind::kRefund:
+      return "refund";
   }
   return "unknown";
 }

@@ -25,6 +25,8 @@ std::string_view PathOf(MessageKind kind) {
       return "/v1/revocations";
     case MessageKind::kCancellation:
       return "/v1/seller-blocks/cancel";
+    case MessageKind::kRefund:
+      return "/v1/refunds";
   }
   return "/";
 }
@@ -260,6 +262,11 @@ base::Result<Resumed> Session::Resend(JournalEntry entry) {
     }
     case MessageKind::kSale: {
       ASSIGN_OR_RETURN(resumed.sale, FinishSale(*this, entry, reply.payload));
+      break;
+    }
+    case MessageKind::kRefund: {
+      ASSIGN_OR_RETURN(resumed.refund, FinishRefund(*this, entry, reply.payload));
+      if (resumed.refund->payload.result == protocol::PaymentResult::kPending) return resumed;
       break;
     }
     case MessageKind::kPayment: {

@@ -22,7 +22,7 @@ struct Reply {
 struct Request {
   std::string path;
   std::string body;          // JSON inside the JWE
-  protocol::JweExtra extra;  // r1, r3, handshake
+  protocol::JweExtra extra;  // r1, r3, r5, handshake
   std::string digest;        // of the JWS inside, which a signed refusal must name; may be empty
   std::string jwe;           // sealed already, to be sent unchanged; empty: sealed on first use
 };
@@ -116,6 +116,12 @@ base::Result<Sale> FinishSale(Session& session, const JournalEntry& entry,
 base::Result<PaymentRecord> FinishPayment(Session& session, const JournalEntry& entry,
                                           std::string_view payload);
 
+base::Result<RefundRecord> FinishRefund(Session& session, const JournalEntry& entry,
+                                        std::string_view payload);
+// A refund's result from the mailbox, verified and durable.
+base::Result<RefundRecord> TakeRefundResult(Session& session, EvidenceKind kind,
+                                            const std::string& jws);
+
 base::Result<Answer<Identity>> Register(Session& session, std::string_view iban,
                                         const std::string& code);
 base::Result<Answer<Identity>> Renew(Session& session, const base::SecretBytes& passphrase,
@@ -125,6 +131,9 @@ base::Result<Answer<Sale>> Sell(Session& session, const std::string& goods,
                                 const base::Money& price, const std::string& buyer);
 base::Result<Answer<std::string>> Cancel(Session& session, const std::string& csblk_id);
 base::Result<Answer<PaymentRecord>> Pay(Session& session, const CsblkView& csblk);
+base::Result<Answer<RefundRecord>> Refund(Session& session, const std::string& payment_id,
+                                          const base::Money& amount);
+base::Result<base::Money> Refundable(Session& session, const std::string& payment_id);
 base::Result<std::vector<InboxMessage>> ReadInbox(Session& session, std::chrono::seconds wait);
 
 }  // namespace paygate::participant

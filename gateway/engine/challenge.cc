@@ -98,4 +98,33 @@ void Challenge::Payment(std::string_view jwe, Reply reply) {
          std::move(handshake), reply);
 }
 
+// protocol.md section 7: whether the payment can be refunded is decided with the answer.
+void Challenge::Refund(std::string_view jwe, Reply reply) {
+  auto opened = Open(jwe, "r5");
+  if (!opened) return reply.Problem(opened.error());
+  auto body = protocol::RefundChallengeRequestBody::Parse(opened->body);
+  if (!body) return reply.Problem(body.error());
+  auto sender =
+      participants_.Find(body->certificate, protocol::Role::kParticipantEncryption);
+  if (!sender) return reply.Problem(sender.error());
+
+  const base::UnixTime now = clock_.Now(), expires = now + limits_.handshake_lifetime;
+  const std::string r6 = protocol::NewNonce();
+  protocol::RefundChallengePayload payload{.iss = envelope_.keys()->id,
+                                           .sub = sender->id(),
+                                           .iat = ToNumericDate(now),
+                                           .exp = ToNumericDate(expires),
+                                           .r5 = opened->nonce,
+                                           .r6 = r6,
+                                           .refund = body->refund};
+  Handshake handshake{.participant_id = sender->id(),
+                      .nonce_participant = opened->nonce,
+                      .nonce_gateway = r6,
+                      .block_digest = base::Sha256(body->refund.Print()),
+                      .encryption_certificate = sender->encryption.fingerprint(),
+                      .expires = expires};
+  Answer(Phase::kRefund, sender->encryption, protocol::kTypRefundChallenge, payload.Print(),
+         std::move(handshake), reply);
+}
+
 }  // namespace paygate::gateway::engine

@@ -1,7 +1,8 @@
-// Messages 1 and 2 of seller block certification and of payment (paper 6.2.3, 6.2.4; ISO/IEC 9798-3
-// clause 5.2.2): the same step over another block. The gateway signs only what names the challenge,
-// the participant, both nonces and the block, under a typ of its own: read raw, the paper's message
-// 2 could be taken for a CSBLK (formal/README.md, attack 1). Keeps no state. Thread-safe.
+// Messages 1 and 2 of seller block certification, payment and refund (paper 6.2.3, 6.2.4, 7.4;
+// ISO/IEC 9798-3 clause 5.2.2): the same step over another block. The gateway signs only what names
+// the challenge, the participant, both nonces and the block, under a typ of its own: read raw, the
+// paper's message 2 could be taken for a CSBLK (formal/README.md, attack 1). Keeps no state.
+// Thread-safe.
 #pragma once
 
 #include <string_view>
@@ -25,10 +26,11 @@ class Challenge {
 
   void SellerBlock(std::string_view jwe, Reply reply);  // r1 → r2
   void Payment(std::string_view jwe, Reply reply);      // r3 → r4
+  void Refund(std::string_view jwe, Reply reply);       // r5 → r6
 
  private:
   struct Opened {
-    std::string nonce;  // r1 or r3
+    std::string nonce;  // r1, r3 or r5
     std::string body;
   };
   base::Result<Opened> Open(std::string_view jwe, std::string_view nonce_name) const;

@@ -24,8 +24,8 @@ constexpr std::string_view kCertificates = "/v1/certificates/";
 constexpr std::string_view kPostPaths[] = {
     "/v1/registrations",       "/v1/renewals",             "/v1/revocations",
     "/v1/seller-blocks",       "/v1/seller-blocks/cancel", "/v1/seller-blocks/challenge",
-    "/v1/payments",            "/v1/payments/challenge",   "/v1/mailbox",
-    "/v1/ocsp"};
+    "/v1/payments",            "/v1/payments/challenge",   "/v1/refunds",
+    "/v1/refunds/challenge",   "/v1/mailbox",              "/v1/ocsp"};
 constexpr std::string_view kCrls = "/v1/crl";
 constexpr std::string_view kOcsp = "/v1/ocsp/";
 
@@ -72,8 +72,9 @@ Engine::Engine(const Config& config, const base::Clock& clock, const KeysInForce
       participants_(clock, keys, store.certificates()),
       messages_(clock, envelope_, participants_, store.refusals()),
       parking_(workers_, config.engine.parked),
-      settler_(clock, envelope_, participants_, store.authorisations(), bank, storage_keys,
-               parking_, workers_, limits_),
+      settler_(clock, envelope_, participants_, store.authorisations(), store.payments(), bank,
+               storage_keys, parking_, workers_, limits_),
+      awaiting_(clock, participants_, store.payments(), settler_, parking_, limits_),
       challenge_(clock, envelope_, participants_, handshakes_, limits_),
       issuance_(clock, envelope_, limits_, config.engine.public_url),
       registration_(clock, envelope_, issuance_, store.registrations(), bank, workers_, limits_),
@@ -91,8 +92,18 @@ Engine::Engine(const Config& config, const base::Clock& clock, const KeysInForce
                 .bank = bank,
                 .storage_keys = storage_keys,
                 .settler = settler_,
-                .parking = parking_,
+                .awaiting = awaiting_,
                 .limits = limits_}),
+      refund_({.clock = clock,
+               .envelope = envelope_,
+               .messages = messages_,
+               .authorisations = store.authorisations(),
+               .payments = store.payments(),
+               .bank = bank,
+               .storage_keys = storage_keys,
+               .settler = settler_,
+               .awaiting = awaiting_,
+               .limits = limits_}),
       mailbox_(clock, envelope_, messages_, store.mailbox(), parking_, limits_),
       revocation_(clock, envelope_, messages_, store.certificates(), limits_),
       bank_notices_(clock, store.bank_notices(), bank, workers_, limits_.notices_interval),
@@ -102,7 +113,7 @@ Engine::Engine(const Config& config, const base::Clock& clock, const KeysInForce
 
 Engine::~Engine() { Drain(); }
 
-base::Status Engine::Recover() { return settler_.Recover(store_.payments()); }
+base::Status Engine::Recover() { return settler_.Recover(); }
 
 void Engine::Handle(Request request, Reply reply) {
   // Nothing can be promised any more: say so before a token operation is spent.
@@ -144,6 +155,11 @@ void Engine::Post(Request request, Reply reply) {
     return PostAnswer(Phase::kPayment, std::move(request), std::move(reply), payment_,
                       &Payment::Authorise);
   }
+  if (path == "/v1/refunds") {
+    request.source = source;
+    return PostAnswer(Phase::kRefund, std::move(request), std::move(reply), refund_,
+                      &Refund::Authorise);
+  }
   if (path == "/v1/seller-blocks") {
     request.source = source;
     return PostAnswer(Phase::kSellerBlock, std::move(request), std::move(reply),
@@ -156,6 +172,7 @@ void Engine::Post(Request request, Reply reply) {
                 });
   };
   if (path == "/v1/payments/challenge") return run(challenge_, &Challenge::Payment);
+  if (path == "/v1/refunds/challenge") return run(challenge_, &Challenge::Refund);
   if (path == "/v1/seller-blocks/challenge") return run(challenge_, &Challenge::SellerBlock);
   if (path == "/v1/seller-blocks/cancel") {
     return run(seller_certification_, &SellerCertification::Cancel);
@@ -172,7 +189,7 @@ void Engine::Post(Request request, Reply reply) {
   run(mailbox_, &Mailbox::Read);
 }
 
-// Message 3 of either phase: the handshake decides the lane, before any private-key operation.
+// Message 3 of each phase: the handshake decides the lane, before any private-key operation.
 template <typename Answerer>
 void Engine::PostAnswer(Phase phase, Request request, Reply reply, Answerer& answerer,
                         void (Answerer::*answer)(protocol::ParsedJwe, base::Result<Handshake>,

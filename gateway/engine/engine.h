@@ -15,6 +15,7 @@
 #include "base/mutex.h"
 #include "base/worker_pool.h"
 #include "gateway/config.h"
+#include "gateway/engine/awaiting.h"
 #include "gateway/engine/bank_notices.h"
 #include "gateway/engine/challenge.h"
 #include "gateway/engine/crls.h"
@@ -26,6 +27,7 @@
 #include "gateway/engine/ocsp.h"
 #include "gateway/engine/parking.h"
 #include "gateway/engine/payment.h"
+#include "gateway/engine/refund.h"
 #include "gateway/engine/registration.h"
 #include "gateway/engine/renewal.h"
 #include "gateway/engine/revocation.h"
@@ -83,12 +85,14 @@ class Engine {
   SignedMessages messages_;
   Parking parking_;
   Settler settler_;
+  Awaiting awaiting_;
   Challenge challenge_;
   Issuance issuance_;
   Registration registration_;
   Renewal renewal_;
   SellerCertification seller_certification_;
   Payment payment_;
+  Refund refund_;
   Mailbox mailbox_;
   Revocation revocation_;
   BankNotices bank_notices_;

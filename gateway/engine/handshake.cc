@@ -10,8 +10,15 @@ namespace paygate::gateway::engine {
 namespace {
 
 std::string_view Aad(Phase phase) {
-  return phase == Phase::kSellerBlock ? "paygate handshake seller-block"
-                                      : "paygate handshake payment";
+  switch (phase) {
+    case Phase::kSellerBlock:
+      return "paygate handshake seller-block";
+    case Phase::kPayment:
+      return "paygate handshake payment";
+    case Phase::kRefund:
+      return "paygate handshake refund";
+  }
+  return "";
 }
 
 std::unexpected<base::Error> Expired(const char* why) {

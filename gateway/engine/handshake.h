@@ -16,13 +16,13 @@
 
 namespace paygate::gateway::engine {
 
-enum class Phase : uint8_t { kSellerBlock = 1, kPayment = 2 };
+enum class Phase : uint8_t { kSellerBlock = 1, kPayment = 2, kRefund = 3 };
 
 struct Handshake {
   Phase phase;
   std::string participant_id;
-  std::string nonce_participant, nonce_gateway;  // r1 r2, or r3 r4
-  std::string block_digest;                      // of SBLK or BBLK as printed
+  std::string nonce_participant, nonce_gateway;  // r1 r2, r3 r4, or r5 r6
+  std::string block_digest;                      // of SBLK, BBLK or refund as printed
   std::string encryption_certificate;            // fingerprint of Cert_P
   base::UnixTime expires;
 };
@@ -51,7 +51,7 @@ class LanePasses {
 
  private:
   base::Mutex mutex_;
-  std::set<std::pair<base::UnixTime, std::string>> taken_ GUARDED_BY(mutex_);  // expires, r2 or r4
+  std::set<std::pair<base::UnixTime, std::string>> taken_ GUARDED_BY(mutex_);  // expires; r2 …
 };
 
 }  // namespace paygate::gateway::engine

@@ -2,11 +2,16 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <set>
 #include <string>
 #include <string_view>
 
 namespace paygate::gateway::engine {
+
+// Payments and refunds whose end the bank has not told yet; each is held in memory too, a few KiB.
+// Beyond: 503.
+constexpr size_t kMaxOpenIntents = 100'000;
 
 struct Limits {
   std::chrono::seconds handshake_lifetime, csblk_lifetime, clock_skew, payment_wait, bank_deadline,

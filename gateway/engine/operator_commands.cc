@@ -168,6 +168,7 @@ std::string PrintPayment(const storage::Payment& payment) {
       .Integer("recorded_at", Seconds(intent.recorded_at))
       .Integer("deadline", Seconds(intent.deadline))
       .Raw("results_signed", payment.results.receipt.empty() ? "false" : "true");
+  if (intent.is_refund()) json.String("refund_of", intent.refund_of);
   if (payment.settlement) {
     const auto& outcome = payment.settlement->outcome();
     json.Integer("settled_at", Seconds(payment.settlement->settled_at()));

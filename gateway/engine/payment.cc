@@ -14,13 +14,6 @@ using protocol::PaymentAuthorisationPayload;
 using storage::Intent;
 using storage::RecordVerdict;
 
-namespace {
-
-// Payments whose end the bank has not told yet; each is held in memory too, a few KiB. Beyond: 503.
-constexpr size_t kMaxOpenIntents = 100'000;
-
-}  // namespace
-
 // Paper 6.2.4: 3. B → PG: e_PG(s_B(R3 R4 ID_PG T BBLK CSBLK) || Cert_VB)
 void Payment::Authorise(protocol::ParsedJwe jwe, Result<Handshake> handshake, Reply reply) {
   auto opened = p_.envelope.Open(jwe);
@@ -30,29 +23,13 @@ void Payment::Authorise(protocol::ParsedJwe jwe, Result<Handshake> handshake, Re
   auto jws = protocol::ParseJws(body->authorisation, protocol::kTypPaymentAuthorisation,
                                 protocol::KeyName::kX5c);
   if (!jws) return reply.Problem(jws.error());
-  if (AnswerSeenBefore(jws->Digest(), reply)) return;
+  if (p_.awaiting.AnswerSeenBefore(jws->Digest(), reply)) return;
   if (p_.messages.AnswerRefusedBefore(*jws, reply)) return;
   if (!handshake) return reply.Problem(handshake.error());
 
   auto message = p_.messages.Verify(std::move(*jws));
   if (!message) return reply.Problem(message.error());
   Decide(*message, body->authorisation, *body, *handshake, std::move(reply));
-}
-
-// The same authorisation again gets its answer again, whatever it was.
-bool Payment::AnswerSeenBefore(const std::string& payment_id, Reply& reply) {
-  auto payment = p_.payments.Find(payment_id);
-  if (!payment) {
-    reply.Problem(payment.error());
-    return true;
-  }
-  if (!*payment) return false;
-  if (!(*payment)->results.receipt.empty()) {
-    AnswerReceipt((*payment)->intent, 201, (*payment)->results.receipt, reply);
-  } else {
-    AwaitOpen((*payment)->intent, p_.clock.Monotonic() + p_.limits.payment_wait, std::move(reply));
-  }
-  return true;
 }
 
 void Payment::Decide(const VerifiedMessage& message, const std::string& authorisation_jws,
@@ -194,11 +171,11 @@ void Payment::Record(const VerifiedMessage& message, const std::string& authoris
     case RecordVerdict::kRecorded: {
       base::LogInfo("intent.recorded", {{"payment_id", payment_id}, {"csblk_id", sale.csblk_id}});
       // Parked first: the bank's answer must find who waits for it.
-      Await(*recorded->intent, p_.clock.Monotonic() + p_.limits.payment_wait, std::move(reply));
+      p_.awaiting.Await(*recorded->intent, std::move(reply));
       return p_.settler.Begin(*recorded->intent, *prepared);
     }
     case RecordVerdict::kSeenBefore:
-      if (AnswerSeenBefore(payment_id, reply)) return;
+      if (p_.awaiting.AnswerSeenBefore(payment_id, reply)) return;
       return reply.Problem({ErrorCode::kOverloaded, "the same message is being decided"});
     case RecordVerdict::kAlreadyPaid:
       return p_.messages.Refuse(
@@ -213,53 +190,11 @@ void Payment::Record(const VerifiedMessage& message, const std::string& authoris
     case RecordVerdict::kTooManyTries:
       return p_.messages.Refuse(
           message, {ErrorCode::kAccountRefused, "three payments of this CSBLK failed"}, reply);
+    case RecordVerdict::kNotRefundable:
+    case RecordVerdict::kExceedsPayment:
+    case RecordVerdict::kTooManyRefunds:
+      return reply.Problem({ErrorCode::kInternal, "a refund's verdict on a payment"});
   }
-}
-
-void Payment::Await(const Intent& intent, base::MonotonicTime deadline, Reply reply) {
-  p_.parking.Park(Settler::PaymentKey(intent.payment_id()), deadline,
-                  [this, payment_id = intent.payment_id(),
-                   reply = std::move(reply)](Wake wake) mutable {
-                    AnswerNow(payment_id, wake, std::move(reply));
-                  });
-}
-
-// For a payment that was found open a moment ago: settled between the look into the store and the
-// parking, nobody else would wake it.
-void Payment::AwaitOpen(const Intent& intent, base::MonotonicTime deadline, Reply reply) {
-  Await(intent, deadline, std::move(reply));
-  if (auto payment = p_.payments.Find(intent.payment_id());
-      payment && *payment && !(*payment)->results.receipt.empty()) {
-    p_.parking.WakeAll(Settler::PaymentKey(intent.payment_id()));
-  }
-}
-
-// Paper 6.2.4: 4. PG → B: e_PB(T || s_PG(T result ID_B BBLK CSBLK))
-void Payment::AnswerNow(const std::string& payment_id, Wake wake, Reply reply) {
-  auto payment = p_.payments.Find(payment_id);
-  if (!payment) return reply.Problem(payment.error());
-  if (!*payment) return reply.Problem({ErrorCode::kInternal, "a durable intent is not there"});
-  const Intent& intent = (*payment)->intent;
-  if (!(*payment)->results.receipt.empty()) {
-    return AnswerReceipt(intent, 201, (*payment)->results.receipt, reply);
-  }
-  if (wake == Wake::kTimedOut) {
-    auto pending = p_.settler.PendingReceipt(intent);
-    // Taken is taken: while the token is away the buyer waits on and is told no error.
-    const bool wait_on = !pending && pending.error().code == ErrorCode::kTokenUnavailable &&
-                         p_.parking.HasRoom();
-    if (!pending && !wait_on) return reply.Problem(pending.error());
-    if (pending && *pending) return AnswerReceipt(intent, 202, **pending, reply);
-  }
-  // It is being settled this moment, or the token is away.
-  AwaitOpen(intent, p_.clock.Monotonic() + std::chrono::seconds(1), std::move(reply));
-}
-
-void Payment::AnswerReceipt(const Intent& intent, uint32_t status, std::string_view receipt,
-                            Reply& reply) const {
-  auto recipient = p_.participants.EncryptionCertificateOf(intent.record().reply_certificate);
-  if (!recipient) return reply.Problem(recipient.error());
-  SignedMessages::Answer(*recipient, status, protocol::PrintSingle("receipt", receipt), reply);
 }
 
 }  // namespace paygate::gateway::engine

@@ -7,9 +7,9 @@
 
 #include "bank/bank.h"
 #include "base/clock.h"
+#include "gateway/engine/awaiting.h"
 #include "gateway/engine/handshake.h"
 #include "gateway/engine/limits.h"
-#include "gateway/engine/parking.h"
 #include "gateway/engine/settler.h"
 #include "gateway/engine/storage_keys.h"
 #include "gateway/engine/verified_message.h"
@@ -31,7 +31,7 @@ class Payment {
     bank::Bank& bank;
     StorageKeys& storage_keys;
     Settler& settler;
-    Parking& parking;
+    Awaiting& awaiting;
     const Limits& limits;
   };
   explicit Payment(const Parts& parts) : p_(parts) {}
@@ -48,7 +48,6 @@ class Payment {
     std::string buyer, seller;  // IBANs, for the bank alone
   };
 
-  bool AnswerSeenBefore(const std::string& payment_id, Reply& reply);
   base::Status CheckAuthorisation(const VerifiedMessage& message,
                                   const protocol::PaymentAuthorisationPayload& authorisation,
                                   const Handshake& handshake) const;
@@ -63,11 +62,6 @@ class Payment {
   void Record(const VerifiedMessage& message, const std::string& authorisation_jws,
               const protocol::PaymentAuthorisationPayload& authorisation, const Sale& sale,
               const Accounts& accounts, const Handshake& handshake, Reply reply);
-  void Await(const storage::Intent& intent, base::MonotonicTime deadline, Reply reply);
-  void AwaitOpen(const storage::Intent& intent, base::MonotonicTime deadline, Reply reply);
-  void AnswerNow(const std::string& payment_id, Wake wake, Reply reply);
-  void AnswerReceipt(const storage::Intent& intent, uint32_t status, std::string_view receipt,
-                     Reply& reply) const;
 
   const Parts p_;
 };

@@ -55,4 +55,47 @@ Result<ResultPayloads> FinalResults(const std::string& gateway_id,
   return ResultPayloads{.receipt = std::move(receipt), .confirmation = std::move(confirmation)};
 }
 
+Result<protocol::RefundResultPayload> PendingRefundResult(
+    const std::string& gateway_id, const storage::Intent& refund,
+    const std::vector<storage::Refund>& refunds, base::UnixTime now) {
+  const storage::IntentRecord& intent = refund.record();
+  int64_t back = 0;
+  for (const storage::Refund& each : refunds) {
+    if (each.state == storage::RefundState::kCompleted) back += each.amount;
+  }
+  protocol::RefundResultPayload result{.iss = gateway_id,
+                                       .sub = intent.seller_id,
+                                       .iat = base::ToNumericDate(now),
+                                       .result = PaymentResult::kPending,
+                                       .refund_id = intent.payment_id,
+                                       .payment_id = intent.refund_of,
+                                       .amount = intent.amount,
+                                       .refunded_total = {}};
+  if (back > 0) {
+    ASSIGN_OR_RETURN(result.refunded_total, base::Money::Of(back, intent.amount.currency()));
+  }
+  return result;
+}
+
+Result<RefundResultPayloads> FinalRefundResults(const std::string& gateway_id,
+                                                const storage::Settlement& settlement,
+                                                const std::vector<storage::Refund>& refunds) {
+  const storage::IntentRecord& intent = settlement.intent().record();
+  ASSIGN_OR_RETURN(auto receipt, PendingRefundResult(gateway_id, settlement.intent(), {},
+                                                     settlement.settled_at()));
+  const auto own = std::ranges::find(refunds, intent.payment_id, &storage::Refund::refund_id);
+  if (own == refunds.end() || own->state == storage::RefundState::kOpen) {
+    return base::Fail(base::ErrorCode::kInternal, "a refund's outcome is not in the store");
+  }
+  receipt.result = settlement.outcome().completed ? PaymentResult::kCompleted
+                                                  : PaymentResult::kFailed;
+  if (own->refunded_total > 0) {
+    ASSIGN_OR_RETURN(receipt.refunded_total,
+                     base::Money::Of(own->refunded_total, intent.amount.currency()));
+  }
+  RefundResultPayloads results{.receipt = receipt, .confirmation = receipt};
+  results.confirmation.sub = intent.buyer_id;
+  return results;
+}
+
 }  // namespace paygate::gateway::engine

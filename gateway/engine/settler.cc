@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/crypto.h"
 #include "base/log.h"
 #include "gateway/engine/results.h"
 
@@ -23,12 +24,14 @@ constexpr const char* kReasonNeverReceived = "TM01";
 }  // namespace
 
 Settler::Settler(const base::Clock& clock, const Envelope& envelope, Participants& participants,
-                 storage::AuthorisationStore& store, bank::Bank& bank, StorageKeys& storage_keys,
-                 Parking& parking, base::WorkerPool& workers, const Limits& limits)
+                 storage::AuthorisationStore& store, const storage::AuthorisationReader& payments,
+                 bank::Bank& bank, StorageKeys& storage_keys, Parking& parking,
+                 base::WorkerPool& workers, const Limits& limits)
     : clock_(clock),
       envelope_(envelope),
       participants_(participants),
       store_(store),
+      payments_(payments),
       bank_(bank),
       storage_keys_(storage_keys),
       parking_(parking),
@@ -47,9 +50,9 @@ void Settler::Begin(const Intent& intent, std::string_view prepared) {
   Send(intent, Step::kSubmit, prepared);
 }
 
-base::Status Settler::Recover(const storage::AuthorisationReader& payments) {
+base::Status Settler::Recover() {
   size_t found = 0;
-  RETURN_IF_ERROR(payments.ForEachOpen([&](const storage::Payment& payment) {
+  RETURN_IF_ERROR(payments_.ForEachOpen([&](const storage::Payment& payment) {
     ++found;
     Open open{.intent = payment.intent,
               .step = payment.settlement ? Step::kSign : Step::kInquire,
@@ -195,21 +198,30 @@ bool Settler::StartSettling(const std::string& payment_id) {
   return found->second.tell_mailbox;
 }
 
+base::Status Settler::KeepOutcome(const Settlement& settlement) {
+  RETURN_IF_ERROR(store_.RecordOutcome(settlement));
+  base::MutexLock lock(mutex_);
+  if (auto found = open_.find(settlement.intent().payment_id()); found != open_.end()) {
+    found->second.outcome = settlement.outcome();
+  }
+  return {};
+}
+
 void Settler::Settle(const Intent& intent, const FinalOutcome& outcome) {
   const bool tell_mailbox = StartSettling(intent.payment_id());
+  const bool is_refund = intent.record().is_refund();
   const auto settlement = Settlement::Decide(intent, outcome, clock_.Now());
-  auto stored = SignAndStore(settlement, tell_mailbox);
+  // What a refund's results state of all refunds is decided with its outcome, inside the store.
+  base::Status stored = is_refund ? KeepOutcome(settlement) : base::Status();
+  if (stored || (is_refund && stored.error().code == ErrorCode::kAlreadyExists)) {
+    stored = SignAndStore(settlement, tell_mailbox);
+  }
   if (!stored && stored.error().code != ErrorCode::kAlreadyExists) {
     base::LogError("settlement.delayed", {{"payment_id", intent.payment_id()},
                                           {"why", stored.error().ToString()}});
-    if (stored.error().code != ErrorCode::kStoreUnavailable) {
-      // The bank's word is safe at once; the signatures follow when the token is back.
-      if (auto kept = store_.RecordOutcome(settlement); kept) {
-        base::MutexLock lock(mutex_);
-        if (auto found = open_.find(intent.payment_id()); found != open_.end()) {
-          found->second.outcome = outcome;
-        }
-      }
+    // The bank's word is safe at once; the signatures follow when the token is back.
+    if (!is_refund && stored.error().code != ErrorCode::kStoreUnavailable) {
+      (void)KeepOutcome(settlement);
     }
     return Later(intent.payment_id(), Step::kSign);
   }
@@ -217,33 +229,64 @@ void Settler::Settle(const Intent& intent, const FinalOutcome& outcome) {
     base::MutexLock lock(mutex_);
     open_.erase(intent.payment_id());
   }
-  base::LogInfo("payment.settled", {{"payment_id", intent.payment_id()},
-                                    {"result", outcome.completed ? "completed" : "failed"},
-                                    {"amount", intent.record().amount.ToString()}});
+  base::LogInfo(is_refund ? "refund.settled" : "payment.settled",
+                {{"payment_id", intent.payment_id()},
+                 {"result", outcome.completed ? "completed" : "failed"},
+                 {"amount", intent.record().amount.ToString()}});
   parking_.WakeAllHere(PaymentKey(intent.payment_id()));
   parking_.WakeAll(MailboxKey(intent.record().seller_id));
   parking_.WakeAll(MailboxKey(intent.record().buyer_id));
 }
 
-// Paper 6.2.4: 4. PG → B: e_PB(T || s_PG(T result ID_B BBLK CSBLK)), 5. PG → S: likewise for S.
+// To who authorised, and to the other side, who hears of it in the mailbox alone.
+struct Settler::Statements {
+  std::string_view receipt_typ, confirmation_typ, confirmation_member;
+  std::string receipt, confirmation;  // payloads
+  std::string authoriser_id, other_id;
+};
+
+// Paper 6.2.4: 4. PG → B: e_PB(T || s_PG(T result ID_B BBLK CSBLK)), 5. PG → S: likewise for S. Of
+// a refund (protocol.md section 7) with the two in each other's place.
+base::Result<Settler::Statements> Settler::StatementsOf(const Settlement& settlement) const {
+  const storage::IntentRecord& intent = settlement.intent().record();
+  const std::string& gateway_id = envelope_.keys()->id;
+  if (intent.is_refund()) {
+    ASSIGN_OR_RETURN(const auto refunds, payments_.Refunds(intent.refund_of));
+    ASSIGN_OR_RETURN(auto results, FinalRefundResults(gateway_id, settlement, refunds));
+    return Statements{protocol::kTypRefundReceipt,
+                      protocol::kTypRefundConfirmation,
+                      "refund_confirmation",
+                      results.receipt.Print(),
+                      results.confirmation.Print(),
+                      intent.seller_id,
+                      intent.buyer_id};
+  }
+  ASSIGN_OR_RETURN(ResultPayloads results, FinalResults(gateway_id, settlement));
+  return Statements{protocol::kTypReceipt,
+                    protocol::kTypPaymentConfirmation,
+                    "confirmation",
+                    results.receipt.Print(),
+                    results.confirmation.Print(),
+                    intent.buyer_id,
+                    intent.seller_id};
+}
+
 // Both signatures in one trip to the token; outcome, results and deliveries in one durable batch.
 base::Status Settler::SignAndStore(const Settlement& settlement, bool tell_mailbox) {
-  const storage::IntentRecord& intent = settlement.intent().record();
-  ASSIGN_OR_RETURN(ResultPayloads results, FinalResults(envelope_.keys()->id, settlement));
-  ASSIGN_OR_RETURN(
-      auto jws,
-      envelope_.SignAll({{protocol::kTypReceipt, results.receipt.Print()},
-                         {protocol::kTypPaymentConfirmation, results.confirmation.Print()}}));
-  ASSIGN_OR_RETURN(auto seller, participants_.NewestEncryptionCertificate(intent.seller_id));
-  ASSIGN_OR_RETURN(std::string to_seller,
-                   Envelope::Seal(seller, protocol::PrintSingle("confirmation", jws[1])));
-  std::vector<storage::Delivery> deliveries{{intent.seller_id, std::move(to_seller)}};
-  if (tell_mailbox) {
-    ASSIGN_OR_RETURN(auto buyer, participants_.NewestEncryptionCertificate(intent.buyer_id));
-    ASSIGN_OR_RETURN(std::string to_buyer,
-                     Envelope::Seal(buyer, protocol::PrintSingle("receipt", jws[0])));
-    deliveries.push_back({intent.buyer_id, std::move(to_buyer)});
-  }
+  ASSIGN_OR_RETURN(const Statements said, StatementsOf(settlement));
+  ASSIGN_OR_RETURN(auto jws, envelope_.SignAll({{said.receipt_typ, said.receipt},
+                                                {said.confirmation_typ, said.confirmation}}));
+  std::vector<storage::Delivery> deliveries;
+  const auto deliver = [&](const std::string& id, std::string_view member,
+                           const std::string& statement) -> base::Status {
+    ASSIGN_OR_RETURN(auto recipient, participants_.NewestEncryptionCertificate(id));
+    ASSIGN_OR_RETURN(std::string jwe,
+                     Envelope::Seal(recipient, protocol::PrintSingle(member, statement)));
+    deliveries.push_back({id, std::move(jwe)});
+    return {};
+  };
+  RETURN_IF_ERROR(deliver(said.other_id, said.confirmation_member, jws[1]));
+  if (tell_mailbox) RETURN_IF_ERROR(deliver(said.authoriser_id, "receipt", jws[0]));
   return store_.Settle(settlement, {.receipt = jws[0], .confirmation = jws[1]}, deliveries);
 }
 
@@ -253,6 +296,14 @@ base::Result<std::optional<std::string>> Settler::PendingReceipt(const Intent& i
     auto found = open_.find(intent.payment_id());
     if (found == open_.end() || found->second.settling) return std::nullopt;
     found->second.tell_mailbox = true;
+  }
+  if (intent.record().is_refund()) {
+    ASSIGN_OR_RETURN(const auto refunds, payments_.Refunds(intent.record().refund_of));
+    ASSIGN_OR_RETURN(auto payload,
+                     PendingRefundResult(envelope_.keys()->id, intent, refunds, clock_.Now()));
+    ASSIGN_OR_RETURN(std::string jws,
+                     envelope_.Sign(protocol::kTypRefundReceipt, payload.Print()));
+    return jws;
   }
   ASSIGN_OR_RETURN(auto payload, PendingResult(envelope_.keys()->id, intent, clock_.Now()));
   ASSIGN_OR_RETURN(std::string jws, envelope_.Sign(protocol::kTypReceipt, payload.Print()));
@@ -271,9 +322,11 @@ void Settler::Later(const std::string& payment_id, Step step) {
 
 void Settler::Schedule(Open& open) {
   const int doublings = std::min(open.attempts++, 10);
-  const auto wait = std::min<std::chrono::seconds>(limits_.inquiry_interval * (1 << doublings),
-                                                   kLongestInquiryInterval);
-  due_.emplace(clock_.Monotonic() + wait, open.intent.payment_id());
+  const std::chrono::milliseconds wait = std::min<std::chrono::seconds>(
+      limits_.inquiry_interval * (1 << doublings), kLongestInquiryInterval);
+  // Up to a quarter more: what one outage left must not come back in step.
+  const auto jitter = wait / 4 * static_cast<uint8_t>(base::RandomBytes(1)[0]) / 256;
+  due_.emplace(clock_.Monotonic() + wait + jitter, open.intent.payment_id());
 }
 
 }  // namespace paygate::gateway::engine

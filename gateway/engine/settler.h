@@ -1,6 +1,6 @@
-// From a durable intent to its end: asks the bank, believes only the bank, signs both results,
-// makes them durable, wakes who waits. Every open intent is in one table here, whether it is a
-// minute old or was found at start-up: recovery is the same path.
+// From a durable intent, of a payment or of a refund, to its end: asks the bank, believes only the
+// bank, signs both results, makes them durable, wakes who waits. Every open intent is in one table
+// here, whether it is a minute old or was found at start-up: recovery is the same path.
 //
 //   kSubmit ──submit──▶ completed | rejected ─────────────▶ settled
 //      ▲  ▲               │ pending, unknown
@@ -34,19 +34,20 @@ namespace paygate::gateway::engine {
 class Settler {
  public:
   Settler(const base::Clock& clock, const Envelope& envelope, Participants& participants,
-          storage::AuthorisationStore& store, bank::Bank& bank, StorageKeys& storage_keys,
-          Parking& parking, base::WorkerPool& workers, const Limits& limits);
+          storage::AuthorisationStore& store, const storage::AuthorisationReader& payments,
+          bank::Bank& bank, StorageKeys& storage_keys, Parking& parking, base::WorkerPool& workers,
+          const Limits& limits);
 
   // A fresh intent, with the bytes that it was recorded with.
   void Begin(const storage::Intent& intent, std::string_view prepared) EXCLUDES(mutex_);
   // Every open intent of the store, at start-up: each is asked about before anything is sent.
-  base::Status Recover(const storage::AuthorisationReader& payments) EXCLUDES(mutex_);
+  base::Status Recover() EXCLUDES(mutex_);
   // From the ticker: asks about what is due.
   void Tick() EXCLUDES(mutex_);
   // What waits to be signed is due now.
   void TokenIsBack() EXCLUDES(mutex_);
-  // The signed `pending` of protocol.md section 6; nullopt if the payment is being settled this
-  // moment: then wait for it. Once given, the end also goes to the buyer's mailbox.
+  // The signed `pending` of protocol.md sections 6 and 7; nullopt if the payment is being settled
+  // this moment: then wait for it. Once given, the end also goes to the mailbox of who authorised.
   base::Result<std::optional<std::string>> PendingReceipt(const storage::Intent& intent)
       EXCLUDES(mutex_);
 
@@ -60,7 +61,7 @@ class Settler {
     Step step;
     bool settling = false;         // from the bank's final word until the results are durable
     bool maybe_sent = false;       // some byte of it may have reached the bank
-    bool tell_mailbox = false;     // the buyer was, or may have been, told `pending`
+    bool tell_mailbox = false;     // who authorised was, or may have been, told `pending`
     int attempts = 0;
     std::optional<storage::FinalOutcome> outcome;  // kSign: the bank's word is durable already
   };
@@ -72,7 +73,11 @@ class Settler {
   bool PastDeadline(const storage::Intent& intent) const;
   void Settle(const storage::Intent& intent, const storage::FinalOutcome& outcome)
       EXCLUDES(mutex_);
+  // The bank's word alone, durable. kAlreadyExists: it was before.
+  base::Status KeepOutcome(const storage::Settlement& settlement) EXCLUDES(mutex_);
   base::Status SignAndStore(const storage::Settlement& settlement, bool tell_mailbox);
+  struct Statements;  // the two results of one kind of intent
+  base::Result<Statements> StatementsOf(const storage::Settlement& settlement) const;
   void Later(const std::string& payment_id, Step step) EXCLUDES(mutex_);
   void Schedule(Open& open) REQUIRES(mutex_);
   bool StartSettling(const std::string& payment_id) EXCLUDES(mutex_);
@@ -81,6 +86,7 @@ class Settler {
   const Envelope& envelope_;
   Participants& participants_;
   storage::AuthorisationStore& store_;
+  const storage::AuthorisationReader& payments_;
   bank::Bank& bank_;
   StorageKeys& storage_keys_;
   Parking& parking_;

@@ -204,9 +204,10 @@ RawParticipant::Challenge RawParticipant::Ask(const std::string& path, const cha
   challenge.handshake = answer.handshake;
   challenge.jws = answer.challenge;
   const std::string payload = Verified(answer.challenge, typ);
-  challenge.gateway_nonce = typ == kTypSellerChallenge
-                                ? Must(SellerChallengePayload::Parse(payload)).r2
-                                : Must(BuyerChallengePayload::Parse(payload)).r4;
+  challenge.gateway_nonce =
+      typ == kTypSellerChallenge   ? Must(SellerChallengePayload::Parse(payload)).r2
+      : typ == kTypRefundChallenge ? Must(RefundChallengePayload::Parse(payload)).r6
+                                   : Must(BuyerChallengePayload::Parse(payload)).r4;
   return challenge;
 }
 
@@ -297,6 +298,47 @@ Said RawParticipant::Pay(const SdJwt& csblk) {
 PaymentResultPayload RawParticipant::ReceiptIn(const Said& said) {
   return Must(PaymentResultPayload::Parse(
       Verified(Must(ParseSingle(said.payload, "receipt")), kTypReceipt)));
+}
+
+// ---- Section 7 ----
+
+RefundBlock RawParticipant::NewRefund(const std::string& payment_id, std::string_view amount,
+                                      std::string_view currency) const {
+  return {.payment_id = payment_id,
+          .amount = Must(base::Money::Parse(amount, currency)),
+          .nonce = NewNonce()};
+}
+
+RawParticipant::Challenge RawParticipant::AskRefund(const RefundBlock& refund) {
+  const RefundChallengeRequestBody body{.refund = refund, .certificate = encryption_certificate};
+  return Ask("/v1/refunds/challenge", "r5", body.Print(), kTypRefundChallenge);
+}
+
+std::string RawParticipant::RefundAuthorisation(const RefundBlock& refund,
+                                                const Challenge& challenge) const {
+  const RefundAuthorisationPayload payload{.iss = id,
+                                           .aud = gateway_id,
+                                           .r5 = challenge.nonce,
+                                           .r6 = challenge.gateway_nonce,
+                                           .iat = Now(),
+                                           .refund = refund};
+  return Sign(kTypRefundAuthorisation, payload.Print());
+}
+
+Said RawParticipant::SendRefund(const std::string& authorisation, const std::string& handshake) {
+  return Post("/v1/refunds",
+              Seal(PrintSingle("authorisation", authorisation), {"handshake", handshake}));
+}
+
+Said RawParticipant::Refund(const std::string& payment_id, std::string_view amount) {
+  const RefundBlock refund = NewRefund(payment_id, amount);
+  const Challenge challenge = AskRefund(refund);
+  return SendRefund(RefundAuthorisation(refund, challenge), challenge.handshake);
+}
+
+RefundResultPayload RawParticipant::RefundReceiptIn(const Said& said) {
+  return Must(RefundResultPayload::Parse(
+      Verified(Must(ParseSingle(said.payload, "receipt")), kTypRefundReceipt)));
 }
 
 // ---- Section 8 ----

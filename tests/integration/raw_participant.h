@@ -84,6 +84,16 @@ class RawParticipant {
   Said Pay(const protocol::SdJwt& csblk);
   protocol::PaymentResultPayload ReceiptIn(const Said& said);
 
+  // ---- Section 7 ----
+  protocol::RefundBlock NewRefund(const std::string& payment_id, std::string_view amount,
+                                  std::string_view currency = "GBP") const;
+  Challenge AskRefund(const protocol::RefundBlock& refund);
+  std::string RefundAuthorisation(const protocol::RefundBlock& refund,
+                                  const Challenge& challenge) const;  // JWS
+  Said SendRefund(const std::string& authorisation, const std::string& handshake);
+  Said Refund(const std::string& payment_id, std::string_view amount);  // honestly
+  protocol::RefundResultPayload RefundReceiptIn(const Said& said);
+
   // ---- Section 8 ----
   Said SendMailbox(int64_t after, int64_t wait, std::optional<int64_t> ack = std::nullopt);
   std::vector<protocol::Single> Mailbox(int64_t after = 0, int64_t wait = 0);

@@ -208,6 +208,10 @@ int RunInbox(const Options& options) {
       ReportPayment(options, *message.payment);
       continue;
     }
+    if (message.refund) {
+      ReportRefund(options, *message.refund);
+      continue;
+    }
     code = kNotVerified;
     if (options.json) {
       std::printf("%s\n", protocol::JsonWriter()
@@ -234,6 +238,15 @@ int RunReceipts(const Options& options) {
   for (const auto& record : *records) {
     if (record) {
       ReportPayment(options, *record);
+    } else {
+      code = ReportError(options, record.error(), 0);
+    }
+  }
+  auto refunds = (*wallet)->client().Refunds();
+  if (!refunds) return ReportError(options, refunds.error(), 0);
+  for (const auto& record : *refunds) {
+    if (record) {
+      ReportRefund(options, *record);
     } else {
       code = ReportError(options, record.error(), 0);
     }

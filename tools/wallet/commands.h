@@ -22,9 +22,10 @@ struct Options {
   bool json = false;
 
   std::string iban, code_file;                         // register
-  std::string goods, amount, currency, buyer, output;  // sell
+  std::string goods, amount, currency, buyer, output;  // sell; refund
+  std::string payment_id;                              // refund
   std::string csblk;                                   // show, pay, cancel
-  bool yes = false;                                    // pay
+  bool yes = false;                                    // pay, refund, revoke
   int wait_s = 0;                                      // inbox
   std::string reason;                                  // revoke
 };
@@ -34,6 +35,7 @@ int RunSell(const Options& options);
 int RunShow(const Options& options);
 int RunPay(const Options& options);
 int RunCancel(const Options& options);
+int RunRefund(const Options& options);
 int RunRenew(const Options& options);
 int RunRevoke(const Options& options);
 int RunInbox(const Options& options);

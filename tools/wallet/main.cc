@@ -54,7 +54,14 @@ void AddCommands(CLI::App& app, Options& o, int (*&run)(const Options&)) {
       command("cancel", "Take back an offer of yours that nobody has paid", RunCancel);
   cancel->add_option("csblk", o.csblk, "The CSBLK, its ID, a file, or - for standard input")
       ->required();
-  CLI::App* inbox = command("inbox", "Fetch new receipts and confirmations", RunInbox);
+  CLI::App* refund =
+      command("refund", "Give money of a completed payment back to its buyer", RunRefund);
+  refund->add_option("payment", o.payment_id, "The payment's ID, from its confirmation")
+      ->required();
+  CLI::Option* amount = refund->add_option("amount", o.amount, "As in 12.50; all that is left");
+  refund->add_option("currency", o.currency, "As in GBP")->needs(amount);
+  refund->add_flag("--yes", o.yes, "Refund without asking");
+  CLI::App* inbox = command("inbox", "Fetch new receipts, confirmations and refunds", RunInbox);
   inbox->add_option("--wait", o.wait_s, "Wait up to this many seconds for one (0 to 30)")
       ->check(CLI::Range(0, 30));
   command("renew", "New keys and certificates for the same ID and account", RunRenew);

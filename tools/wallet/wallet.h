@@ -57,6 +57,7 @@ int Report(const Options& options, const participant::Resumed& resumed);
 int ReportRefusal(const Options& options, const participant::Refusal& refusal);
 int ReportRenewed(const Options& options, const participant::Identity& identity);
 int ReportRevoked(const Options& options, const participant::Revoked& revoked);
+int ReportRefund(const Options& options, const participant::RefundRecord& record);
 int ReportPayment(const Options& options, const participant::PaymentRecord& record);
 // `open_messages`: whether something is out decides between kUndecided and kUnreachable.
 int ReportError(const Options& options, const base::Error& error, size_t open_messages);

@@ -11,13 +11,13 @@ namespace {
 using participant::EvidenceKind;
 using protocol::PaymentResult;
 
+}  // namespace
+
 std::string Line(std::string_view name, std::string_view value) {
   std::string line = "  " + std::string(name);
   line.resize(14, ' ');
   return line + std::string(value) + "\n";
 }
-
-}  // namespace
 
 std::string FormatTime(int64_t numeric_date) {
   const std::time_t time = numeric_date;
@@ -119,6 +119,9 @@ std::string RefusalInWords(const participant::Refusal& refusal) {
        "your certificate does not serve for this: it has expired, or it was renewed already, or it "
        "is too early to renew it (90 days before it expires)"},
       {"account-mismatch", "the account is not the one that your certificate is bound to"},
+      {"refund-exceeds-payment", "more than is left of what was paid, refunds under way included"},
+      {"not-yours", "it belongs to somebody else"},
+      {"not-found", "the gateway knows nothing of the kind that could be used for this"},
       {"same-account", "buyer and seller have the same account"},
       {"duplicate-sale", "this sale was certified before"},
       {"clock-skew", "the clock of this machine is wrong; set it and try again"},
