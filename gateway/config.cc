@@ -307,7 +307,7 @@ void CheckSecret(const std::string& path, const char* key, std::vector<std::stri
 
 std::vector<KeySpec> Config::Token::Keys() const {
   std::vector<KeySpec> keys;
-  for (const std::string& label : signature_key) keys.push_back({label, "jws"});
+  for (const std::string& label : signature_key) keys.push_back({label, "jws,checkpoint"});
   for (const std::string& label : encryption_key) keys.push_back({label, "decrypt"});
   for (const std::string& label : issuing_ca_key) keys.push_back({label, "certificate,crl,ocsp"});
   keys.push_back({storage_key, "decrypt"});

@@ -27,6 +27,7 @@ enum class StatementKind : uint8_t {
   kCertificate = 2,  // DER TBSCertificate, RFC 5280
   kCrl = 3,          // DER TBSCertList
   kOcsp = 4,         // DER ResponseData, RFC 6960
+  kCheckpoint = 6,   // the text of a C2SP tlog-checkpoint (audit/checkpoint.h)
   kSelfTest = 5,     // "paygate self-test\0" and 32 random bytes: can be nothing else
 };
 

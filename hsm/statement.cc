@@ -18,6 +18,8 @@ using base::Fail;
 constexpr std::string_view kSelfTestPrefix{"paygate self-test\0", 18};
 constexpr size_t kSelfTestRandomBytes = 32;
 constexpr std::string_view kTypPrefix = "p2p-";
+constexpr std::string_view kCheckpointPrefix = "p2p-gateway/";
+constexpr size_t kRootBytes = 32;
 
 base::Status NotA(StatementKind kind, std::string_view why) {
   return Fail(ErrorCode::kInvalidArgument,
@@ -59,6 +61,32 @@ base::Status CheckJws(std::string_view bytes) {
   return {};
 }
 
+bool IsNumber(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// "p2p-gateway/" ID, size, base64 of 32 bytes, "at=" seconds, each line ended by LF. No JWS signing
+// input has a LF, and no DER begins with 'p'.
+base::Status CheckCheckpoint(std::string_view bytes) {
+  const auto refused = [] {
+    return NotA(StatementKind::kCheckpoint, "they are not its four lines");
+  };
+  std::string_view lines[4];
+  for (std::string_view& line : lines) {
+    const size_t end = bytes.find('\n');
+    if (end == bytes.npos) return refused();
+    line = bytes.substr(0, end);
+    bytes.remove_prefix(end + 1);
+  }
+  const auto root = base::Base64Decode(lines[2]);
+  const bool fits = bytes.empty() && lines[0].starts_with(kCheckpointPrefix) &&
+                    lines[0].size() > kCheckpointPrefix.size() &&
+                    IsBase64Url(lines[0].substr(kCheckpointPrefix.size())) && IsNumber(lines[1]) &&
+                    root && root->size() == kRootBytes && lines[3].starts_with("at=") &&
+                    IsNumber(lines[3].substr(3));
+  return fits ? base::Status() : refused();
+}
+
 // Parsed whole, so that nothing but this structure can be signed; a parse that stops before the
 // last byte is refused too.
 template <typename Parsed>
@@ -89,6 +117,8 @@ base::Status CheckStatement(const Statement& statement) {
       return CheckDer(statement.kind, statement.bytes, d2i_X509_CRL_INFO, X509_CRL_INFO_free);
     case StatementKind::kOcsp:
       return CheckDer(statement.kind, statement.bytes, d2i_OCSP_RESPDATA, OCSP_RESPDATA_free);
+    case StatementKind::kCheckpoint:
+      return CheckCheckpoint(statement.bytes);
     case StatementKind::kSelfTest:
       if (statement.bytes.size() == kSelfTestPrefix.size() + kSelfTestRandomBytes &&
           statement.bytes.starts_with(kSelfTestPrefix)) {
@@ -109,6 +139,8 @@ std::string_view Name(StatementKind kind) {
       return "crl";
     case StatementKind::kOcsp:
       return "ocsp";
+    case StatementKind::kCheckpoint:
+      return "checkpoint";
     case StatementKind::kSelfTest:
       return "self-test";
   }
@@ -117,12 +149,12 @@ std::string_view Name(StatementKind kind) {
 
 base::Result<StatementKind> ParseStatementKind(std::string_view name) {
   for (StatementKind kind : {StatementKind::kJws, StatementKind::kCertificate, StatementKind::kCrl,
-                             StatementKind::kOcsp}) {
+                             StatementKind::kOcsp, StatementKind::kCheckpoint}) {
     if (Name(kind) == name) return kind;
   }
   return Fail(ErrorCode::kInvalidArgument, "'" + std::string(name) +
                                                "' is no kind of statement: use jws, certificate, "
-                                               "crl or ocsp");
+                                               "crl, ocsp or checkpoint");
 }
 
 std::string MakeSelfTest() {

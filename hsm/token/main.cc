@@ -47,8 +47,8 @@ void Describe(CLI::App& app, Arguments& arguments) {
   app.add_option("--socket", arguments.server.socket, "Unix socket to serve on")->required();
   app.add_option("--key", arguments.keys,
                  "LABEL:USAGE, once for each key. USAGE is decrypt, or what the key may sign, "
-                 "separated by commas: jws, certificate, crl, ocsp. For example "
-                 "--key gateway-signature:jws --key issuing-ca:certificate,crl "
+                 "separated by commas: jws, certificate, crl, ocsp, checkpoint. For example "
+                 "--key gateway-signature:jws,checkpoint --key issuing-ca:certificate,crl "
                  "--key gateway-encryption:decrypt")
       ->required();
   app.add_option("--backed-up-key", arguments.location.backed_up_keys,

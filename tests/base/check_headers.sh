@@ -11,7 +11,7 @@ export CXX CC
 failures=$(mktemp)
 trap 'rm -f "$failures"' EXIT
 
-rooms=(base protocol hsm storage bank participant gateway)
+rooms=(base protocol hsm audit storage bank participant gateway)
 sources=("${rooms[@]}" tools)
 
 # includes PATH...: "FILE HEADER" for each header of ours that a source in these paths includes.
@@ -67,16 +67,18 @@ no_door() {
 }
 
 no_door 'headers are named from the top of the tree' '[^">]*\.\./' "${sources[@]}" tests
-no_door 'base knows nothing of ours' '(protocol|hsm|storage|bank|gateway|participant|tools)/' base
+no_door 'base knows nothing of ours' '(protocol|hsm|audit|storage|bank|gateway|participant|tools)/' base
 no_door 'protocol includes base and hsm interfaces only' \
-  '(storage|bank|gateway|participant|tools|hsm/[^">]*)/' protocol
-no_door 'hsm includes base only' '(protocol|storage|bank|gateway|participant|tools)/' hsm
-no_door 'storage includes base and protocol only' '(hsm|bank|gateway|participant|tools)/' storage
-no_door 'bank includes base only' '(protocol|hsm|storage|gateway|participant|tools)/' bank
+  '(audit|storage|bank|gateway|participant|tools|hsm/[^">]*)/' protocol
+no_door 'hsm includes base only' '(protocol|audit|storage|bank|gateway|participant|tools)/' hsm
+no_door 'audit includes base, protocol and hsm interfaces only' \
+  '(storage|bank|gateway|participant|tools|hsm/[^">]*)/' audit
+no_door 'storage includes base, protocol and audit only' '(hsm|bank|gateway|participant|tools)/' storage
+no_door 'bank includes base only' '(protocol|hsm|audit|storage|gateway|participant|tools)/' bank
 no_door 'participant includes base, protocol and hsm interfaces only' \
-  '(storage|bank|gateway|tools|hsm/[^">]*)/' participant
+  '(audit|storage|bank|gateway|tools|hsm/[^">]*)/' participant
 no_door 'the gateway needs no participant and no tool' '(participant|tools)/' gateway
-no_door 'the front has no keys and no store' '(protocol|hsm|storage|bank|gateway/engine)/' \
+no_door 'the front has no keys and no store' '(protocol|hsm|audit|storage|bank|gateway/engine)/' \
   gateway/front
 # app.cc wires the implementations; keys.cc asks the token processes for several things at once, and
 # reloader.cc for new keys.
@@ -91,8 +93,8 @@ while read -r file header; do
     echo "$file: $header is internal to $home"
 done < <(includes "${sources[@]}" tests | grep '/internal/[^ ]*$') >>"$failures"
 
-no_door 'protocol is pure: no threads, sockets or files' \
-  '(thread|mutex|condition_variable|future|fstream|sys/socket\.h|unistd\.h|fcntl\.h)>' protocol
+no_door 'protocol and audit are pure: no threads, sockets or files' \
+  '(thread|mutex|condition_variable|future|fstream|sys/socket\.h|unistd\.h|fcntl\.h)>' protocol audit
 
 mapfile -t timed < <(find "${sources[@]}" '(' -name '*.cc' -o -name '*.h' -o -name '*.c' ')' \
   ! -path base/clock.cc)

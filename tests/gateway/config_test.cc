@@ -38,7 +38,7 @@ TEST(Config, ReadsAWholeFileAndKeepsTheDefaultsOfWhatIsNotThere) {
   EXPECT_EQ(config->EngineSocket(), scratch.path() + "/run/engine.sock");
   ASSERT_EQ(config->token.Keys().size(), 4u);
   EXPECT_EQ(config->token.Keys()[0].label, "gateway-signature");
-  EXPECT_EQ(config->token.Keys()[0].purpose, "jws");
+  EXPECT_EQ(config->token.Keys()[0].purpose, "jws,checkpoint");
 }
 
 TEST(Config, TakesOneKeyOrAListInOrderOfPreference) {
@@ -51,7 +51,7 @@ TEST(Config, TakesOneKeyOrAListInOrderOfPreference) {
   EXPECT_EQ(config->token.encryption_key, std::vector<std::string>{"e"});
   ASSERT_EQ(config->token.Keys().size(), 5u);
   EXPECT_EQ(config->token.Keys()[1].label, "gateway-signature");
-  EXPECT_EQ(config->token.Keys()[1].purpose, "jws");
+  EXPECT_EQ(config->token.Keys()[1].purpose, "jws,checkpoint");
 }
 
 TEST(Config, AReloadMayChangeKeysAndCertificatesAndNothingElse) {

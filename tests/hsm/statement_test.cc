@@ -57,6 +57,24 @@ TEST(Statement, ACertificateIsParsedToItsLastByte) {
   EXPECT_FALSE(CheckStatement({StatementKind::kCertificate, Jws(R"({"typ":"p2p-a"})")}));
 }
 
+TEST(Statement, ACheckpointIsFourLinesAndNothingElse) {
+  const auto is = [](const std::string& text) {
+    return CheckStatement({StatementKind::kCheckpoint, text}).has_value();
+  };
+  const std::string root = base::Base64Encode(std::string(32, 'r'));
+  const std::string good = "p2p-gateway/AAECAw\n12\n" + root + "\nat=1800000000\n";
+  EXPECT_TRUE(is(good));
+  EXPECT_FALSE(IsJws(good));
+  EXPECT_FALSE(is(good + "x\n"));
+  EXPECT_FALSE(is(good.substr(0, good.size() - 1)));
+  EXPECT_FALSE(is("p2p-gateway/\n12\n" + root + "\nat=1\n"));
+  EXPECT_FALSE(is("another/AAECAw\n12\n" + root + "\nat=1\n"));
+  EXPECT_FALSE(is("p2p-gateway/A\n-2\n" + root + "\nat=1\n"));
+  EXPECT_FALSE(is("p2p-gateway/A\n12\n" + root + "\n1\n"));
+  EXPECT_FALSE(is("p2p-gateway/A\n12\nAAAA\nat=1\n"));
+  EXPECT_FALSE(is(Jws(R"({"typ":"p2p-a"})")));
+}
+
 TEST(Statement, OneKindIsNeverTakenForAnother) {
   const std::string samples[] = {Jws(R"({"typ":"p2p-a"})"), Tbs(), MakeSelfTest()};
   const StatementKind kinds[] = {StatementKind::kJws, StatementKind::kCertificate,

@@ -42,7 +42,7 @@ class TokenClientTest : public testing::Test {
   }
 
   TokenProcess& Spawn(std::vector<std::string> environment = {}, std::string module = {},
-                      std::vector<std::string> keys = {"gateway-signature:jws",
+                      std::vector<std::string> keys = {"gateway-signature:jws,checkpoint",
                                                        "gateway-encryption:decrypt"}) {
     std::string socket = scratch_.directory() + "/s" + std::to_string(processes_.size());
     return *processes_.emplace_back(
