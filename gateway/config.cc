@@ -206,6 +206,7 @@ void ReadEngine(Section s, Config::Engine& engine) {
   s.Time("inquiry_interval_s", engine.inquiry_interval_s, 1, 60);
   s.Time("gateway_document_lifetime_s", engine.gateway_document_lifetime_s, 60, 7 * kDay);
   s.Time("certificate_lifetime_s", engine.certificate_lifetime_s, kDay, 10 * 366 * kDay);
+  s.Time("checkpoint_interval_s", engine.checkpoint_interval_s, 1, kDay);
   s.Time("notices_interval_s", engine.notices_interval_s, 1, 3600);
   s.List("currencies", engine.currencies, CheckCurrency);
   s.Required("public_url", engine.public_url, CheckUrl);
@@ -214,6 +215,7 @@ void ReadEngine(Section s, Config::Engine& engine) {
 
 void ReadCertificates(Section s, Config::Certificates& certificates) {
   s.Required("root", certificates.root, CheckPath);
+  s.Optional("bank", certificates.bank, CheckPath);
   s.Optional("root_crl", certificates.root_crl, CheckPath);
   s.RequiredPreferred("issuing_ca", certificates.issuing_ca, CheckPath);
   s.RequiredPreferred("gateway_signature", certificates.gateway_signature, CheckPath);
@@ -364,6 +366,7 @@ base::Status CheckFiles(const Config& config) {
     CheckSecret(config.front.tls_key, "front.tls_key", problems);
   }
   CheckReadable(config.certificates.root, "certificates.root", problems);
+  CheckReadable(config.certificates.bank, "certificates.bank", problems);
   CheckReadable(config.certificates.root_crl, "certificates.root_crl", problems);
   const auto all_readable = [&](const std::vector<std::string>& paths, const char* key) {
     for (const std::string& path : paths) CheckReadable(path, key, problems);

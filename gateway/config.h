@@ -59,6 +59,7 @@ struct Config {
     std::chrono::seconds gateway_document_lifetime_s{3600};
     std::chrono::seconds certificate_lifetime_s{2 * 365 * 24 * 3600};
     std::chrono::seconds notices_interval_s{5};  // between questions for the bank's notices
+    std::chrono::seconds checkpoint_interval_s{300};  // between signed heads of the audit log
     std::vector<std::string> currencies{"EUR", "GBP", "USD"};  // accepted
     std::string public_url;               // for CRL and OCSP addresses in certificates
     bool operator==(const Engine&) const = default;
@@ -68,6 +69,7 @@ struct Config {
   // one first, then those that what was signed or encrypted before still names.
   struct Certificates {
     std::string root, root_crl;  // root_crl: may be empty
+    std::string bank;  // to whose key both accounts of a payment are sealed; may be empty
     std::vector<std::string> issuing_ca, gateway_signature, gateway_encryption;
     bool operator==(const Certificates&) const = default;
   } certificates;

@@ -27,6 +27,9 @@ struct IntentRecord {
   base::UnixTime authorised_at;  // T of the authorisation
   base::UnixTime recorded_at;
   base::UnixTime deadline;       // the bank executes nothing later than this
+  // Both disclosures as a JWE to the buyer's bank, which alone opens it (protocol.md section 10);
+  // empty: no certificate of the bank is known. Written once, read by SealedAccounts alone.
+  std::string sealed_accounts = {};
   std::string prepared_key;      // name of the day's storage key
   std::string prepared;          // the bytes for the bank, sealed under it; dropped on settlement
   std::string refund_of;         // of a refund: the payment_id whose money goes back; else empty

@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "storage/audit_log.h"
 #include "storage/payment.h"
 
 namespace paygate::storage {
@@ -75,6 +76,8 @@ class AuthorisationReader {
   virtual base::Result<std::vector<Refund>> Refunds(std::string_view payment_id) const = 0;
   // Payments and refunds without stored results, oldest first: open, or with the outcome alone.
   virtual base::Status ForEachOpen(const std::function<void(const Payment&)>& visit) const = 0;
+  // IntentRecord::sealed_accounts of a payment; empty if there are none.
+  virtual base::Result<std::string> SealedAccounts(std::string_view payment_id) const = 0;
   virtual size_t OpenCount() const = 0;
   // payment_ids of those, at most `limit`.
   virtual std::vector<std::string> OldestOpen(size_t limit) const = 0;
@@ -124,7 +127,8 @@ class CsblkRegister {
   virtual base::Result<std::optional<CsblkRecord>> FindByConfirmation(
       std::string_view confirmation_digest) const = 0;
   // kNotFound, kNotYours (another seller's), kAlreadyPaid, kInFlight; cancelled twice is fine.
-  virtual base::Status Cancel(std::string_view csblk_id, std::string_view seller_id) = 0;
+  virtual base::Status Cancel(std::string_view csblk_id, std::string_view seller_id,
+                              base::UnixTime at) = 0;
 };
 
 // ---- Participants ----
@@ -197,7 +201,8 @@ class CertificateRegister {
   // unknown participant. Held twice keeps the first time and takes the newer note.
   virtual base::Status Hold(std::string_view participant_id, std::string_view note,
                             base::UnixTime at) = 0;
-  virtual base::Status Release(std::string_view participant_id) = 0;  // not held: fine
+  // Not held: fine.
+  virtual base::Status Release(std::string_view participant_id, base::UnixTime at) = 0;
   virtual base::Result<std::optional<HeldState>> FindHold(
       std::string_view participant_id) const = 0;
   // IDs after `after` ("" for the first), in the order of the store; at most `limit`.
@@ -284,6 +289,7 @@ class Store {
   virtual BankNotices& bank_notices() = 0;
   virtual CertificateStatuses& statuses() = 0;
   virtual Mailbox& mailbox() = 0;
+  virtual AuditLog& audit() = 0;
   virtual bool Healthy() const = 0;  // false after a failed write: restart
 };
 

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/ipc.h"
 #include "base/log.h"
+#include "gateway/engine/audit_commands.h"
 #include "gateway/engine/control_server.h"
 #include "gateway/engine/engine.h"
 #include "gateway/engine/operator_commands.h"
@@ -158,9 +159,12 @@ Status RunEngine(const std::string& config_path, const base::Clock& clock) {
   Engine engine(config, clock, keys, *storage_keys, *store, *bank);
   RETURN_IF_ERROR(engine.Recover());
 
-  Control control;
+  Control control([&](const ControlRequest& request, uid_t who) {
+    return RecordOrder(*store, clock, request, who);
+  });
   AddOperatorCommands(
       {.gateway_id = config.gateway_id, .clock = clock, .store = *store, .bank = *bank}, control);
+  AddAuditCommands(store->audit(), engine.audit(), control);
   ASSIGN_OR_RETURN(auto control_server, ControlServer::Open(config.ControlSocket(),
                                                             config.control.users, control));
   ASSIGN_OR_RETURN(auto listener, base::Listener::Open(config.EngineSocket()));
@@ -177,6 +181,9 @@ Status RunEngine(const std::string& config_path, const base::Clock& clock) {
   fronts.StopReading();
   engine.Drain();
   bank.reset();  // completes what was in flight as unknown: it is asked about at the next start
+  if (auto signed_last = engine.audit().Checkpoint(); !signed_last) {
+    base::LogWarning("audit.no_last_checkpoint", {{"why", signed_last.error().ToString()}});
+  }
   fronts.Close();
   base::LogInfo("engine.stopped");
   ::close(signal_fd);

@@ -13,7 +13,7 @@ void Control::Add(std::string name, Command command) {
 
 ControlReply Control::Run(const ControlRequest& request, uid_t who) const {
   Effect effect = Effect::kReads;
-  const auto result = Dispatch(request, effect);
+  const auto result = Dispatch(request, who, effect);
   if (effect == Effect::kActs) {
     std::string arguments;
     for (const auto& [name, value] : request.arguments) arguments += name + "=" + value + " ";
@@ -28,7 +28,8 @@ ControlReply Control::Run(const ControlRequest& request, uid_t who) const {
           .error = result.error().message};
 }
 
-base::Result<std::string> Control::Dispatch(const ControlRequest& request, Effect& effect) const {
+base::Result<std::string> Control::Dispatch(const ControlRequest& request, uid_t who,
+                                            Effect& effect) const {
   const auto found = commands_.find(request.command);
   if (found == commands_.end()) {
     return Fail(ErrorCode::kInvalidArgument, "this engine has no command " + request.command);
@@ -45,6 +46,7 @@ base::Result<std::string> Control::Dispatch(const ControlRequest& request, Effec
     return Fail(ErrorCode::kInvalidArgument, request.command + " needs the argument " + name);
   }
   for (const std::string& name : command.optional) arguments.try_emplace(name);
+  if (effect == Effect::kActs && record_) RETURN_IF_ERROR(record_(request, who));
   return command.run(arguments);
 }
 

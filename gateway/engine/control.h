@@ -29,11 +29,19 @@ class Control {
     std::set<std::string> required, optional;
     Handler run;
   };
+  // Told of every order that acts, before it is carried out; an error there is the order's answer,
+  // and nothing is done.
+  using Recorder =
+      std::function<base::Status(const ControlRequest& request, uid_t who)>;
+  explicit Control(Recorder record = {}) : record_(std::move(record)) {}
+
   void Add(std::string name, Command command);
   ControlReply Run(const ControlRequest& request, uid_t who) const;
 
  private:
-  base::Result<std::string> Dispatch(const ControlRequest& request, Effect& effect) const;
+  base::Result<std::string> Dispatch(const ControlRequest& request, uid_t who,
+                                     Effect& effect) const;
+  const Recorder record_;
   std::map<std::string, Command> commands_;
 };
 

@@ -109,7 +109,8 @@ Engine::Engine(const Config& config, const base::Clock& clock, const KeysInForce
       bank_notices_(clock, store.bank_notices(), bank, workers_, limits_.notices_interval),
       documents_(clock, envelope_, limits_),
       crls_(clock, envelope_, store.statuses(), workers_, config.engine.public_url),
-      ocsp_(clock, envelope_, store.statuses()) {}
+      ocsp_(clock, envelope_, store.statuses()),
+      audit_(clock, keys, store.audit(), workers_, config.engine.checkpoint_interval_s) {}
 
 Engine::~Engine() { Drain(); }
 
@@ -252,6 +253,7 @@ void Engine::Tick() {
   settler_.Tick();
   crls_.Tick();
   bank_notices_.Tick();
+  audit_.Tick();
   if (now < housekeep_at_) return;
   const bool more = Housekeep();
   housekeep_at_ = now + (more ? kHousekeepingPause : kHousekeepingInterval);

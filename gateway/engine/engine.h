@@ -19,6 +19,7 @@
 #include "gateway/engine/bank_notices.h"
 #include "gateway/engine/challenge.h"
 #include "gateway/engine/crls.h"
+#include "gateway/engine/audit_keeper.h"
 #include "gateway/engine/documents.h"
 #include "gateway/engine/handshake.h"
 #include "gateway/engine/issuance.h"
@@ -52,6 +53,7 @@ class Engine {
   void Handle(Request request, Reply reply);
   // Every 50 ms or so: time-outs, inquiries; rarely: expired keys and messages.
   void Tick();
+  AuditKeeper& audit() { return audit_; }
   // Refuses new requests, answers who waits, finishes what runs.
   void Drain();
 
@@ -99,6 +101,7 @@ class Engine {
   Documents documents_;
   Crls crls_;
   Ocsp ocsp_;
+  AuditKeeper audit_;
 };
 
 }  // namespace paygate::gateway::engine

@@ -185,6 +185,15 @@ Result<std::shared_ptr<const GatewayKeys>> GatewayKeys::Load(const Config& confi
     }
     root_crl = std::move(*read);
   }
+  std::optional<Certificate> bank;
+  if (!files.bank.empty()) {
+    ASSIGN_OR_RETURN(bank, LoadCertificate(files.bank));
+    if (!bank->key().key_management()) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  files.bank + ": nothing can be encrypted to its key; the bank's must be P-256 "
+                               "or RSA");
+    }
+  }
   ASSIGN_OR_RETURN(auto storage, token.DecrypterFor(config.token.storage_key));
   ASSIGN_OR_RETURN(PublicKey storage_key, TokenKey(token, config.token.storage_key));
   return std::make_shared<const GatewayKeys>(GatewayKeys{
@@ -193,6 +202,7 @@ Result<std::shared_ptr<const GatewayKeys>> GatewayKeys::Load(const Config& confi
       .signature = std::move(signers),
       .encryption = std::move(decrypters),
       .issuing = std::move(issuers),
+      .bank = std::move(bank),
       .root_crl = std::move(root_crl),
       .storage = std::move(storage),
       .storage_public_key = std::move(storage_key),

@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,6 +43,7 @@ struct GatewayKeys {
   std::vector<Certified<hsm::Signer>> signature;       // the first has a key
   std::vector<Certified<hsm::Decrypter>> encryption;   // all have keys
   std::vector<Certified<hsm::Signer>> issuing;         // the first has a key
+  std::optional<protocol::Certificate> bank;  // whom both accounts of a payment are sealed to
   std::string root_crl;  // DER; empty: none is configured
   std::shared_ptr<hsm::Decrypter> storage;
   protocol::PublicKey storage_public_key;

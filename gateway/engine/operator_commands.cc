@@ -221,7 +221,7 @@ Result<std::string> Hold(const OperatorParts& p, const Arguments& arguments) {
 }
 
 Result<std::string> Release(const OperatorParts& p, const Arguments& arguments) {
-  RETURN_IF_ERROR(p.store.certificates().Release(arguments.at("id")));
+  RETURN_IF_ERROR(p.store.certificates().Release(arguments.at("id"), p.clock.Now()));
   return ShowParticipant(p.store.certificates(), arguments.at("id"));
 }
 

@@ -2,6 +2,8 @@
 
 #include "base/crypto.h"
 #include "base/log.h"
+#include "protocol/json.h"
+#include "protocol/jwe.h"
 
 namespace paygate::gateway::engine {
 
@@ -121,7 +123,22 @@ Result<Payment::Accounts> Payment::CheckBlocks(const VerifiedMessage& message,
   if (!p_.limits.Accepts(bblk.price.currency().code())) {
     return Fail(ErrorCode::kUnsupportedCurrency, "currency not accepted here");
   }
-  return Accounts{.buyer = buyer.account(), .seller = seller.account()};
+  return Accounts{.buyer = buyer.account(),
+                  .seller = seller.account(),
+                  .buyer_disclosure = buyer.text(),
+                  .seller_disclosure = seller.text()};
+}
+
+// For the evidence file: only the bank can open it, and only with it can anybody show to a court
+// which accounts were signed.
+Result<std::string> Payment::SealAccounts(const Accounts& accounts) const {
+  const auto keys = p_.envelope.keys();
+  if (!keys->bank) return std::string();
+  return protocol::SealJwe(keys->bank->key(), keys->bank->fingerprint(), {},
+                           protocol::JsonWriter()
+                               .String("buyer", accounts.buyer_disclosure)
+                               .String("seller", accounts.seller_disclosure)
+                               .Take());
 }
 
 // The authorisation becomes durable; only then may the bank hear of it.
@@ -143,6 +160,8 @@ void Payment::Record(const VerifiedMessage& message, const std::string& authoris
   if (!prepared) return reply.Problem(prepared.error());
   auto sealed = p_.storage_keys.Seal(payment_id, *prepared);
   if (!sealed) return reply.Problem(sealed.error());
+  auto for_bank = SealAccounts(accounts);
+  if (!for_bank) return reply.Problem(for_bank.error());
 
   // Looked at again after every wait: a copy of this message that came meanwhile may have been told
   // that the handshake is over, and its sender then knows that it will never be debited for.
@@ -164,6 +183,7 @@ void Payment::Record(const VerifiedMessage& message, const std::string& authoris
        .authorised_at = base::FromNumericDate(authorisation.iat),
        .recorded_at = now,
        .deadline = deadline,
+       .sealed_accounts = std::move(*for_bank),
        .prepared_key = sealed->key_name,
        .prepared = std::move(sealed->bytes)});
   if (!recorded) return reply.Problem(recorded.error());

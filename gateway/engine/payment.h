@@ -46,6 +46,7 @@ class Payment {
   };
   struct Accounts {
     std::string buyer, seller;  // IBANs, for the bank alone
+    std::string buyer_disclosure, seller_disclosure;
   };
 
   base::Status CheckAuthorisation(const VerifiedMessage& message,
@@ -59,6 +60,7 @@ class Payment {
   void Decide(const VerifiedMessage& message, const std::string& authorisation_jws,
               const protocol::PaymentAuthorisationBody& body, const Handshake& handshake,
               Reply reply);
+  base::Result<std::string> SealAccounts(const Accounts& accounts) const;
   void Record(const VerifiedMessage& message, const std::string& authorisation_jws,
               const protocol::PaymentAuthorisationPayload& authorisation, const Sale& sale,
               const Accounts& accounts, const Handshake& handshake, Reply reply);

@@ -190,7 +190,7 @@ void SellerCertification::Cancel(std::string_view compact, Reply reply) {
     if (!csblk || csblk->state != storage::CsblkState::kCancelled) {
       RETURN_IF_ERROR(CheckTime(clock_, payload.iat, limits_.clock_skew));
     }
-    return csblks_.Cancel(payload.csblk_id, message->sender.id());
+    return csblks_.Cancel(payload.csblk_id, message->sender.id(), clock_.Now());
   };
   if (auto done = cancel(); !done) return messages_.Refuse(*message, done.error(), reply);
   messages_.Acknowledge(*message, reply);

@@ -44,6 +44,9 @@ Result<CsblkRecord> Csblks::Issue(CsblkRecord record) {
   batch.Put(Family::kCsblks, record.csblk_id, EncodeCsblk(record));
   batch.Put(Family::kCsblkStates, record.csblk_id,
             EncodeCsblkStatus({CsblkState::kPayable, {}, {}}));
+  batch.Record({.kind = audit::EntryKind::kCsblkIssued,
+                .at = record.issued_at,
+                .values = {record.csblk_id, record.seller_id, record.confirmation_digest}});
   RETURN_IF_ERROR(database_.Write(batch));
   return record;
 }
@@ -75,7 +78,7 @@ Result<std::optional<CsblkRecord>> Csblks::FindByConfirmation(
   return std::optional(std::move(issued->record));
 }
 
-Status Csblks::Cancel(std::string_view csblk_id, std::string_view seller_id) {
+Status Csblks::Cancel(std::string_view csblk_id, std::string_view seller_id, base::UnixTime at) {
   const auto hold = locks_.Lock({csblk_id});
   ASSIGN_OR_RETURN(const auto csblk, Find(csblk_id));
   if (!csblk) return Fail(ErrorCode::kNotFound, "the register has no such CSBLK");
@@ -94,6 +97,9 @@ Status Csblks::Cancel(std::string_view csblk_id, std::string_view seller_id) {
   }
   Batch batch(database_);
   batch.Put(Family::kCsblkStates, csblk_id, EncodeCsblkStatus({CsblkState::kCancelled, {}, {}}));
+  batch.Record({.kind = audit::EntryKind::kCsblkCancelled,
+                .at = at,
+                .values = {std::string(csblk_id), std::string(seller_id)}});
   return database_.Write(batch);
 }
 

@@ -18,7 +18,8 @@ class Csblks final : public CsblkRegister {
   base::Result<std::optional<Csblk>> Find(std::string_view csblk_id) const override;
   base::Result<std::optional<CsblkRecord>> FindByConfirmation(
       std::string_view confirmation_digest) const override;
-  base::Status Cancel(std::string_view csblk_id, std::string_view seller_id) override;
+  base::Status Cancel(std::string_view csblk_id, std::string_view seller_id,
+                      base::UnixTime at) override;
 
  private:
   Database& database_;

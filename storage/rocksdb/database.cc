@@ -7,6 +7,8 @@
 
 #include "base/encoding.h"
 #include "base/log.h"
+#include "storage/rocksdb/number_key.h"
+#include "storage/rocksdb/records.h"
 
 namespace paygate::storage::rocksdb {
 
@@ -18,6 +20,7 @@ using base::Status;
 namespace {
 
 constexpr std::array<const char*, kFamilies> kFamilyNames = {
+    "staged", "entries", "nodes", "subjects", "checkpoints", "signers", "accounts",
     "intents", "prepared",      "open",  "settlements",  "csblks", "csblk_states", "tries", "sales",
     "fates",   "registrations", "pairs", "certificates", "mail",   "boxes",        "acks",
     "standings", "cursors",
@@ -144,7 +147,17 @@ Result<std::unique_ptr<Database>> Database::Open(::rocksdb::Env* env, const std:
   database->db_.reset(db);
   database->default_ = handles[0];
   std::copy(handles.begin() + 1, handles.end(), database->handles_.begin());
+  ASSIGN_OR_RETURN(const Value last, database->LastKey(Family::kStaged, ""));
+  if (last) {
+    ASSIGN_OR_RETURN(const uint64_t ticket, ParseNumberKey(*last));
+    database->next_ticket_ = ticket + 1;
+  }
   return database;
+}
+
+void Batch::Record(const audit::Entry& entry) {
+  // Tickets only order those that wait; one whose write fails leaves a gap that nobody sees.
+  Put(Family::kStaged, NumberKey(database_.next_ticket_++), EncodeBytes(PrintEntry(entry)));
 }
 
 Database::~Database() {

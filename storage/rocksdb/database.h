@@ -18,12 +18,15 @@
 #include <string_view>
 #include <vector>
 
+#include "audit/entry.h"
 #include "base/result.h"
 
 namespace paygate::storage::rocksdb {
 
-// The grammar of each is at the top of records.cc. The order is that of kFamilyNames.
+// The grammar of each is at the top of records.cc, of the first line's at the top of audit.cc. The
+// order is that of kFamilyNames.
 enum class Family : uint8_t {
+  kStaged, kEntries, kNodes, kSubjects, kCheckpoints, kSigners, kAccounts,
   kIntents, kPrepared, kOpen, kSettlements, kCsblks, kCsblkStates, kTries, kSales, kFates,
   kRegistrations, kPairs, kCertificates, kMail, kBoxes, kAcks, kStandings, kCursors,
   kSerials, kRevocations, kCrls, kRefused, kBegun, kRefunds,
@@ -38,6 +41,8 @@ class Batch {
   explicit Batch(const Database& database) : database_(database) {}
   void Put(Family family, std::string_view key, std::string_view value);
   void Delete(Family family, std::string_view key);
+  // An entry of the audit log (storage/audit_log.h), which waits there for its number.
+  void Record(const audit::Entry& entry);
   bool empty() const { return batch_.Count() == 0; }
 
  private:
@@ -104,6 +109,7 @@ class Database {
   ::rocksdb::ColumnFamilyHandle* default_ = nullptr;
   std::array<::rocksdb::ColumnFamilyHandle*, kFamilies> handles_{};
   std::atomic<bool> healthy_ = true;
+  mutable std::atomic<uint64_t> next_ticket_ = 0;  // of an entry that waits for its number
 };
 
 }  // namespace paygate::storage::rocksdb

@@ -125,6 +125,10 @@ Status Participants::AddRegistration(const Registration& r, uint32_t pair) {
   batch.Put(Family::kCertificates, signature_print, reference);
   batch.Put(Family::kCertificates, encryption_print, reference);
   AddIssuedRows(r, pair, batch);
+  batch.Record({.kind = audit::EntryKind::kCertified,
+                .at = r.registered_at,
+                .values = {r.participant_id, r.request_digest, signature_print,
+                           encryption_print}});
   return database_.Write(batch);
 }
 
@@ -204,6 +208,10 @@ Status Participants::Revoke(std::string_view participant_id, RevocationReason re
   if (pairs.empty()) return Fail(ErrorCode::kNotFound, "no such participant");
   Batch batch(database_);
   AddRevocation(pairs, reason, at, batch);
+  if (!batch.empty()) {
+    RecordRevocation(participant_id, reason, request_digest.empty() ? "operator" : "participant",
+                     request_digest, at, batch);
+  }
   if (!request_digest.empty()) {
     RETURN_IF_ERROR(CheckId(request_digest));
     ASSIGN_OR_RETURN(const auto fate,
@@ -216,6 +224,16 @@ Status Participants::Revoke(std::string_view participant_id, RevocationReason re
   const Status written = database_.Write(batch);
   Revoked();
   return written;
+}
+
+void Participants::RecordRevocation(std::string_view participant_id, RevocationReason reason,
+                                    std::string_view by, std::string_view request_digest,
+                                    base::UnixTime at, Batch& batch) {
+  constexpr const char* kNames[] = {"", "keyCompromise", "cessationOfOperation", "superseded"};
+  batch.Record({.kind = audit::EntryKind::kRevoked,
+                .at = at,
+                .values = {std::string(participant_id), kNames[static_cast<size_t>(reason)],
+                           std::string(by), std::string(request_digest)}});
 }
 
 void Participants::AddRevocation(std::vector<RegisteredCertificates>& pairs,

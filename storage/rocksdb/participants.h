@@ -40,7 +40,7 @@ class Participants final : public Registrations,
   base::Result<bool> RevokedBy(std::string_view request_digest) const override;
   base::Status Hold(std::string_view participant_id, std::string_view note,
                     base::UnixTime at) override;
-  base::Status Release(std::string_view participant_id) override;
+  base::Status Release(std::string_view participant_id, base::UnixTime at) override;
   base::Result<std::optional<HeldState>> FindHold(std::string_view participant_id) const override;
   base::Result<std::vector<std::string>> ListParticipants(std::string_view after,
                                                           size_t limit) const override;
@@ -65,6 +65,9 @@ class Participants final : public Registrations,
   base::Status AddRegistration(const Registration& registration, uint32_t pair);
   base::Result<std::optional<Standing>> FindStanding(std::string_view participant_id) const;
   // Into the batch: every pair that is not revoked yet.
+  static void RecordRevocation(std::string_view participant_id, RevocationReason reason,
+                               std::string_view by, std::string_view request_digest,
+                               base::UnixTime at, Batch& batch);
   void AddRevocation(std::vector<RegisteredCertificates>& pairs, RevocationReason reason,
                      base::UnixTime at, Batch& batch) const;
   // Into the batch that registers or revokes a pair: what CRL and OCSP look at. After the latter's

@@ -1,6 +1,26 @@
 #include "storage/rocksdb/payments.h"
 
+#include "base/crypto.h"
+
 namespace paygate::storage::rocksdb {
+namespace {
+
+std::string DigestOrNone(std::string_view bytes) {
+  return bytes.empty() ? "" : base::Sha256Base64Url(bytes);
+}
+
+void RecordAuthorisation(const IntentRecord& intent, Batch& batch) {
+  batch.Record({.kind = audit::EntryKind::kAuthorised,
+                .at = intent.recorded_at,
+                .values = {intent.payment_id, intent.csblk_id, intent.buyer_id, intent.seller_id,
+                           intent.amount.ToString(),
+                           DigestOrNone(intent.sealed_accounts)}});
+  if (!intent.sealed_accounts.empty()) {
+    batch.Put(Family::kAccounts, intent.payment_id, EncodeBytes(intent.sealed_accounts));
+  }
+}
+
+}  // namespace
 
 using base::ErrorCode;
 using base::Fail;
@@ -53,6 +73,7 @@ Result<RecordResult> Payments::WriteIntent(IntentRecord intent, Batch& batch) {
   // Stays if the write fails: whether the disk has the intent is then unknown, and its storage key
   // must outlive that doubt.
   open_.Add(intent.recorded_at, intent.payment_id, intent.prepared_key);
+  RecordAuthorisation(intent, batch);
   RETURN_IF_ERROR(database_.Write(batch));
   return RecordResult{RecordVerdict::kRecorded, Make(std::move(intent)), {}, {}};
 }
@@ -106,6 +127,10 @@ Status Payments::Settle(const Settlement& settlement, const SignedResults& resul
   record->results = results;
   batch.Put(Family::kSettlements, intent.payment_id, EncodeSettlement(*record));
   batch.Delete(Family::kOpen, OpenKey(intent.recorded_at, intent.payment_id));
+  batch.Record({.kind = audit::EntryKind::kResults,
+                .at = settlement.settled_at(),
+                .values = {intent.payment_id, audit::DocumentDigest(results.receipt),
+                           audit::DocumentDigest(results.confirmation)}});
   MailCursors::Reservation reservation(cursors_);
   for (const Delivery& delivery : deliveries) {
     ASSIGN_OR_RETURN(const uint64_t cursor, reservation.Take(delivery.recipient_id));
@@ -163,6 +188,12 @@ Result<std::optional<SettlementRecord>> Payments::Completable(const Settlement& 
 
 Status Payments::AddOutcome(const Settlement& settlement, Batch& batch) const {
   const IntentRecord& intent = settlement.intent().record();
+  const FinalOutcome& outcome = settlement.outcome();
+  batch.Record({.kind = audit::EntryKind::kOutcome,
+                .at = settlement.settled_at(),
+                .values = {intent.payment_id, outcome.completed ? "completed" : "failed",
+                           outcome.reason, outcome.bank_reference,
+                           DigestOrNone(outcome.evidence)}});
   batch.Delete(Family::kPrepared, intent.payment_id);
   if (intent.is_refund()) return AddRefundOutcome(settlement, batch);
   if (settlement.outcome().completed) {
@@ -204,6 +235,12 @@ Result<std::optional<Payment>> Payments::Find(std::string_view payment_id) const
     payment.results = std::move(settled->results);
   }
   return std::optional(std::move(payment));
+}
+
+Result<std::string> Payments::SealedAccounts(std::string_view payment_id) const {
+  ASSIGN_OR_RETURN(auto sealed,
+                   database_.Read<std::string>(Family::kAccounts, payment_id, DecodeBytes));
+  return std::move(sealed).value_or("");
 }
 
 Status Payments::ForEachOpen(const std::function<void(const Payment&)>& visit) const {

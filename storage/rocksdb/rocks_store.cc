@@ -14,6 +14,7 @@
 #include <filesystem>
 
 #include "base/file.h"
+#include "storage/rocksdb/audit.h"
 #include "storage/rocksdb/csblks.h"
 #include "storage/rocksdb/database.h"
 #include "storage/rocksdb/key_locks.h"
@@ -89,7 +90,10 @@ Result<Version> ReadOrBegin(const std::string& directory, const std::string& pat
 class RocksStore final : public Store {
  public:
   explicit RocksStore(std::unique_ptr<Database> database) : database_(std::move(database)) {}
-  Status Load() { return payments_.LoadOpen(); }
+  Status Load() {
+    RETURN_IF_ERROR(audit_.Load());
+    return payments_.LoadOpen();
+  }
 
   AuthorisationStore& authorisations() override { return payments_; }
   const AuthorisationReader& payments() const override { return payments_; }
@@ -100,10 +104,12 @@ class RocksStore final : public Store {
   BankNotices& bank_notices() override { return participants_; }
   CertificateStatuses& statuses() override { return participants_; }
   Mailbox& mailbox() override { return mailboxes_; }
+  AuditLog& audit() override { return audit_; }
   bool Healthy() const override { return database_->Healthy(); }
 
  private:
   const std::unique_ptr<Database> database_;
+  Audit audit_{*database_};
   KeyLocks locks_;
   MailCursors cursors_{*database_};
   Payments payments_{*database_, locks_, cursors_};

@@ -29,15 +29,21 @@ Status Participants::Hold(std::string_view participant_id, std::string_view note
             EncodeStanding({.kind = StandingKind::kHeld,
                             .note = std::string(note),
                             .at = before ? before->since : at}));
+  batch.Record({.kind = audit::EntryKind::kHeld,
+                .at = at,
+                .values = {std::string(participant_id)}});
   return database_.Write(batch);
 }
 
-Status Participants::Release(std::string_view participant_id) {
+Status Participants::Release(std::string_view participant_id, base::UnixTime at) {
   const auto hold = locks_.Lock({participant_id});
   ASSIGN_OR_RETURN(const auto pairs, Pairs(participant_id));
   if (pairs.empty()) return Fail(ErrorCode::kNotFound, "no such participant");
   Batch batch(database_);
   batch.Delete(Family::kStandings, participant_id);
+  batch.Record({.kind = audit::EntryKind::kReleased,
+                .at = at,
+                .values = {std::string(participant_id)}});
   return database_.Write(batch);
 }
 
@@ -67,6 +73,7 @@ Result<bool> Participants::Apply(std::string_view adapter, const BankNotice& not
     }
   }
   const bool news = !batch.empty();
+  if (news) RecordRevocation(notice.participant_id, notice.reason, "bank", "", at, batch);
   batch.Put(Family::kCursors, adapter, EncodeBytes(notice.cursor));
   const Status written = database_.Write(batch);
   Revoked();

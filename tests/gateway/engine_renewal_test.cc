@@ -73,7 +73,7 @@ TEST_F(EngineRenewalTest, IsRefusedWhileTheParticipantIsHeldAndRevocationIsNot) 
   EXPECT_EQ(held.code, "account-refused");
   EXPECT_FALSE(held.is_signed) << "it decides nothing";
   EXPECT_EQ(late->SendMailbox(0, 0).code, "account-refused");
-  ASSERT_TRUE(store->certificates().Release(late->id));
+  ASSERT_TRUE(store->certificates().Release(late->id, clock.Now()));
   EXPECT_EQ(Renew().status, 201) << "the identical message, once released";
   ASSERT_TRUE(store->certificates().Hold(late->id, "", clock.Now()));
   EXPECT_EQ(late->SendRevocation(late->RevocationJws(protocol::RevocationReason::kKeyCompromise))
@@ -84,7 +84,7 @@ TEST_F(EngineRenewalTest, ASaleOfASellerWhoIsHeldIsPaidAfterTheRelease) {
   const auto csblk = late->Sell("A thing", "5.00");
   ASSERT_TRUE(store->certificates().Hold(late->id, "", clock.Now()));
   EXPECT_EQ(buyer->Pay(csblk).code, "account-refused");
-  ASSERT_TRUE(store->certificates().Release(late->id));
+  ASSERT_TRUE(store->certificates().Release(late->id, clock.Now()));
   const Said said = Turning([&] { return buyer->Pay(csblk); });
   EXPECT_EQ(said.status, 202) << said.code;
 }

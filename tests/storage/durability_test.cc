@@ -191,7 +191,7 @@ class AFailingDisk : public Durability {
     const auto refused = ErrorCode::kStoreUnavailable;
     EXPECT_EQ(CodeOf(store_->authorisations().RecordIntent(MakeIntent("p3", "sale 3"))), refused);
     EXPECT_EQ(CodeOf(store_->csblks().Issue(MakeCsblk("sale 4"))), refused);
-    EXPECT_EQ(CodeOf(store_->csblks().Cancel("sale 3", "seller")), refused);
+    EXPECT_EQ(CodeOf(store_->csblks().Cancel("sale 3", "seller", At(9))), refused);
     EXPECT_EQ(CodeOf(store_->refusals().Record("message", "jws", At(0))), refused);
     EXPECT_EQ(CodeOf(store_->registrations().Begin("request", "id", At(0))), refused);
     EXPECT_EQ(CodeOf(Settle(Completed(store_->payments().Find("p1").value()->intent))), refused);

@@ -77,7 +77,7 @@ TEST_F(Payments, AreRefusedWhileAnotherIsInFlightAndAfterCancellation) {
   const Intent first = Recorded(MakeIntent("p1", "sale"));
   EXPECT_EQ(Record(MakeIntent("p2", "sale")), RecordVerdict::kInFlight);
   ASSERT_TRUE(Settle(Failed(first)));
-  ASSERT_TRUE(store_->csblks().Cancel("sale", "seller"));
+  ASSERT_TRUE(store_->csblks().Cancel("sale", "seller", At(9)));
   EXPECT_EQ(Record(MakeIntent("p3", "sale")), RecordVerdict::kCancelled);
   EXPECT_FALSE(store_->payments().Find("p3").value());
 }

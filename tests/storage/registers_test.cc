@@ -59,15 +59,15 @@ TEST_F(CsblkRegisterTest, RefusesIdentifiersThatAreEmptyOrTooLong) {
 
 TEST_F(CsblkRegisterTest, LetsOnlyTheSellerCancelAndOnlyWhatIsPayable) {
   Issue("sale");
-  EXPECT_EQ(CodeOf(store_->csblks().Cancel("unknown", "seller")), ErrorCode::kNotFound);
-  EXPECT_EQ(CodeOf(store_->csblks().Cancel("sale", "another")), ErrorCode::kNotYours);
+  EXPECT_EQ(CodeOf(store_->csblks().Cancel("unknown", "seller", At(9))), ErrorCode::kNotFound);
+  EXPECT_EQ(CodeOf(store_->csblks().Cancel("sale", "another", At(9))), ErrorCode::kNotYours);
   const Intent intent = Recorded(MakeIntent("payment", "sale"));
-  EXPECT_EQ(CodeOf(store_->csblks().Cancel("sale", "seller")), ErrorCode::kInFlight);
+  EXPECT_EQ(CodeOf(store_->csblks().Cancel("sale", "seller", At(9))), ErrorCode::kInFlight);
   ASSERT_TRUE(Settle(Completed(intent)));
-  EXPECT_EQ(CodeOf(store_->csblks().Cancel("sale", "seller")), ErrorCode::kAlreadyPaid);
+  EXPECT_EQ(CodeOf(store_->csblks().Cancel("sale", "seller", At(9))), ErrorCode::kAlreadyPaid);
   Issue("unsold");
-  EXPECT_TRUE(store_->csblks().Cancel("unsold", "seller"));
-  EXPECT_TRUE(store_->csblks().Cancel("unsold", "seller"));
+  EXPECT_TRUE(store_->csblks().Cancel("unsold", "seller", At(9)));
+  EXPECT_TRUE(store_->csblks().Cancel("unsold", "seller", At(9)));
   EXPECT_EQ(StateOf("unsold"), CsblkState::kCancelled);
 }
 
@@ -80,7 +80,7 @@ TEST_F(CsblkRegisterTest, CancellationAndPaymentExcludeEachOther) {
     {
       std::jthread a([&] {
         start.arrive_and_wait();
-        cancelled = store_->csblks().Cancel(sale, "seller").has_value();
+        cancelled = store_->csblks().Cancel(sale, "seller", At(9)).has_value();
       });
       std::jthread b([&] {
         start.arrive_and_wait();
@@ -213,7 +213,7 @@ TEST_F(CertificateRegisterTest, RemembersWhichMessageRevokedItsSender) {
 
 TEST_F(CertificateRegisterTest, HoldsAndReleasesAParticipant) {
   EXPECT_EQ(CodeOf(store_->certificates().Hold("id", "", At(1))), ErrorCode::kNotFound);
-  EXPECT_EQ(CodeOf(store_->certificates().Release("id")), ErrorCode::kNotFound);
+  EXPECT_EQ(CodeOf(store_->certificates().Release("id", At(9))), ErrorCode::kNotFound);
   ASSERT_TRUE(store_->registrations().Complete(MakeRegistration("r1", "id")));
   ASSERT_TRUE(store_->certificates().Hold("id", "first", At(1)));
   ASSERT_TRUE(store_->certificates().Hold("id", "second", At(2)));
@@ -222,8 +222,8 @@ TEST_F(CertificateRegisterTest, HoldsAndReleasesAParticipant) {
   EXPECT_EQ(held.note, "second");
   EXPECT_EQ(held.since, At(1));
   EXPECT_TRUE(store_->certificates().FindByParticipant("id").value()[0].held);
-  ASSERT_TRUE(store_->certificates().Release("id"));
-  ASSERT_TRUE(store_->certificates().Release("id"));
+  ASSERT_TRUE(store_->certificates().Release("id", At(9)));
+  ASSERT_TRUE(store_->certificates().Release("id", At(9)));
   EXPECT_FALSE(store_->certificates().FindHold("id").value());
 }
 

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "gateway/config.h"
 #include "gateway/control_frames.h"
+#include "tools/ctl/audit_export.h"
 
 namespace {
 
@@ -40,6 +41,7 @@ struct Command {
   std::vector<Argument> arguments;
 };
 
+constexpr char kExport[] = "audit.export";  // several requests: tools/ctl/audit_export.h
 const Argument kId{"id", "id", "ID of the participant (22 characters)", true};
 const Argument kLimit{"limit", "--limit", "Rows at most (1 to 200; 50)", false};
 
@@ -69,6 +71,11 @@ const std::vector<Command> kCommands = {
      "Refuse a participant for the time being",
      {kId, {"note", "--note", "Why; shown by participants show", false}}},
     {{"release"}, "participants.release", "End a hold", {kId}},
+    {{"audit", "checkpoint"}, "audit.checkpoint", "Sign the audit log's head, and show it", {}},
+    {{"audit", "export"},
+     kExport,
+     "Write the audit log into a new directory, for paygate-audit verify",
+     {{"directory", "directory", "It is made; it must not be there", true}}},
 };
 
 constexpr char kFooter[] = R"(
@@ -77,6 +84,7 @@ Examples:
   paygatectl participants list --limit 20
   paygatectl revoke 3Zr1uXbn5mSg0Yt8c2QdLw --reason keyCompromise     # theft, told by the bank
   paygatectl hold 3Zr1uXbn5mSg0Yt8c2QdLw --note "fraud desk, case 17"
+  paygatectl audit export log-2027-01
   paygatectl --json payments show PAYMENT_ID | jq .state
 
 Exit codes: 0 done, 1 refused or not found, 2 usage, 3 the engine does not answer, 4 not allowed.)";
@@ -153,6 +161,29 @@ int Finish(const Result<ControlReply>& reply, bool json) {
   return kDone;
 }
 
+int Export(const std::string& socket, const std::string& directory, bool json) {
+  ControlReply refusal;
+  const auto ask = [&](const std::string& command,
+                       const std::map<std::string, std::string>& arguments) -> Result<std::string> {
+    auto reply = Ask(socket, {command, arguments});
+    if (!reply) return std::unexpected(reply.error());
+    if (reply->ok()) return reply->json;
+    refusal = *reply;
+    return Fail(ErrorCode::kPermissionDenied, reply->error);
+  };
+  const auto exported = paygate::tools::ctl::ExportAuditLog(ask, directory);
+  if (!exported && !refusal.ok()) return Finish(refusal, json);
+  if (!exported) {
+    std::fprintf(stderr, "paygatectl: %s\n", exported.error().message.c_str());
+    const ErrorCode code = exported.error().code;
+    return code == ErrorCode::kAlreadyExists || code == ErrorCode::kIo ? kUsage : kUnreachable;
+  }
+  const Json done = {{"directory", directory},
+                     {"entries", exported->entries},
+                     {"checkpoints", exported->checkpoints}};
+  return Finish(ControlReply{.json = done.dump(), .error_code = {}, .error = {}}, json);
+}
+
 // Groups of one word each, as "participants", hold the commands of two words.
 void AddCommands(CLI::App& app, ControlRequest& request,
                  std::map<std::string, std::string>& given) {
@@ -212,5 +243,6 @@ int main(int argc, char** argv) {
     }
     socket = config->ControlSocket();
   }
+  if (request.command == kExport) return Export(socket, given["directory"], json);
   return Finish(Ask(socket, request), json);
 }
