@@ -71,8 +71,8 @@ TEST_F(Paygated, StartsEveryKindOfProcessSaysWhereItServesAndLeavesNothingBehind
   EXPECT_TRUE(Client(static_cast<uint16_t>(std::stoi(line.substr(24)))).connected());
   EXPECT_EQ(Contents(Path("run/paygated.pid")), std::to_string(paygated.pid()) + "\n");
   EXPECT_THAT(Contents(Path("token-0.sock.args")),
-              HasSubstr("--key\ngateway-signature:jws,checkpoint\n--key\ngateway-encryption:decrypt\n"
-                        "--key\nissuing-ca:certificate,crl"));
+              HasSubstr("--key\ngateway-signature:jws,checkpoint\n"
+                        "--key\ngateway-encryption:decrypt\n--key\nissuing-ca:certificate,crl"));
   EXPECT_THAT(Contents(Path("token-1.sock.env")), HasSubstr("SOFTHSM2_CONF"));
   EXPECT_THAT(Contents(Path("engine.sock.env")), ::testing::Not(HasSubstr("SOFTHSM2_CONF")));
   EXPECT_THAT(Contents(Path("token-1.sock.env")), ::testing::Not(HasSubstr("UNRELATED")));
