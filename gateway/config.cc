@@ -263,6 +263,7 @@ void ReadPrograms(Section s, Config::Programs& programs) {
   s.Optional("engine", programs.engine, CheckPath);
   s.Optional("token", programs.token, CheckPath);
   s.Optional("bank", programs.bank, CheckPath);
+  s.Time("longest_restart_delay_ms", programs.longest_restart_delay_ms, 100, 60'000);
   s.RefuseUnknown();
 }
 

@@ -107,6 +107,7 @@ struct Config {
   // Programs; empty: beside paygated itself.
   struct Programs {
     std::string front, engine, token, bank;
+    std::chrono::milliseconds longest_restart_delay_ms{10'000};  // after repeated deaths
     bool operator==(const Programs&) const = default;
   } programs;
 

@@ -134,7 +134,14 @@ std::vector<Stage> Stages(const Config& config, const std::string& file) {
   Stage others;
   fronts.push_back(front(0));
   for (uint32_t i = 1; i < config.front.processes; ++i) others.push_back(front(i));
-  return {std::move(first), std::move(engine), std::move(fronts), std::move(others)};
+  std::vector<Stage> stages{std::move(first), std::move(engine), std::move(fronts),
+                            std::move(others)};
+  for (Stage& stage : stages) {
+    for (ChildSpec& child : stage) {
+      child.longest_delay = std::min(child.longest_delay, config.programs.longest_restart_delay_ms);
+    }
+  }
+  return stages;
 }
 
 std::string Url(const Config& config) {
