@@ -44,9 +44,10 @@ struct RevokedRig final : Fixture {
   }
   bool Is(size_t n) const { return n == count; }
 
-  std::string Entries() {
+  // One certificate was revoked each second.
+  std::string Entries(base::UnixTime since = {}) {
     std::string entries;
-    Must(participants->ForEachRevoked(ca, {}, [&](const storage::RevokedCertificate& r) {
+    Must(participants->ForEachRevoked(ca, since, [&](const storage::RevokedCertificate& r) {
       protocol::AppendCrlEntry(entries, r.serial, r.revoked_at,
                                protocol::CrlReason::kKeyCompromise);
     }));
@@ -68,8 +69,9 @@ void CrlEntries(benchmark::State& state) {
   state.counters["bytes"] = static_cast<double>(bytes);
 }
 
-// As the engine makes one, but for the hop to the token: the key is software.
-void CrlWhole(benchmark::State& state) {
+// As the engine makes one, but for the hop to the token: the key is software. Complete, or with the
+// changes of so many seconds.
+void CrlMade(benchmark::State& state, std::optional<std::chrono::seconds> changes) {
   auto& rig = Use<RevokedRig>(static_cast<size_t>(state.range(0)));
   const auto key = Must(protocol::SoftwareKey::Generate(hsm::KeyType::kP256, hsm::KeyUsage::kSign));
   const auto signer = Must(key.AsSigner());
@@ -82,9 +84,10 @@ void CrlWhole(benchmark::State& state) {
                                                          nullptr, *signer));
   size_t bytes = 0;
   for (auto _ : state) {
-    const std::string entries = rig.Entries();
-    bytes = Must(protocol::BuildCrl({.number = 1,
-                                     .base_number = std::nullopt,
+    const std::string entries = changes ? rig.Entries(now - *changes) : rig.Entries();
+    bytes = Must(protocol::BuildCrl({.number = 2,
+                                     .base_number = changes ? std::optional<uint64_t>(1)
+                                                            : std::nullopt,
                                      .this_update = now,
                                      .next_update = now + std::chrono::hours(24),
                                      .entries = entries},
@@ -132,10 +135,13 @@ void OcspQuestions(benchmark::State& state, bool nonce) {
 
 void RegisterStatus() {
   for (int64_t revoked : {1'000, 10'000, 60'000}) {
-    benchmark::RegisterBenchmark("crl/made/revoked", CrlWhole)
+    benchmark::RegisterBenchmark("crl/made/revoked", CrlMade, std::nullopt)
         ->Arg(revoked)
         ->Unit(benchmark::kMillisecond);
   }
+  benchmark::RegisterBenchmark("crl/delta_of_1000/revoked", CrlMade, std::chrono::seconds(1000))
+      ->Arg(1'000'000)
+      ->Unit(benchmark::kMillisecond);
   // More than one list may hold: its entries alone.
   benchmark::RegisterBenchmark("crl/entries/revoked", CrlEntries)
       ->Arg(1'000'000)
