@@ -45,7 +45,7 @@ std::string Wrapped(const std::string& file, int role, const std::string& progra
                          << "LD_PRELOAD='" << doubles::Library("libpaygate_crash_points.so")
                          << "' exec '" << doubles::Program(program) << "' \"$@\"\n";
   std::filesystem::permissions(wrapper, std::filesystem::perms::owner_all);
-  return std::string(kRoles[role]) + " = \"" + wrapper + "\"";
+  return wrapper;
 }
 
 // Again until it has an answer; what a broken connection or a gateway that is away throws is none.
@@ -68,9 +68,11 @@ auto Insist(Ask ask) -> decltype(ask()) {
   return answer;
 }
 
-// An answer that decides: a result, or a signed refusal.
+// An answer that decides: a result, a signed refusal, or that the message cannot be taken any more
+// and was not: a new challenge is wanted, since an engine opens no handshake of one before it.
+bool TooLate(const Said& said) { return said.code == "handshake-expired"; }
 std::optional<Said> Decided(Said said) {
-  if (said.status == 201 || said.is_signed) return said;
+  if (said.status == 201 || said.is_signed || TooLate(said)) return said;
   return std::nullopt;
 }
 
@@ -79,9 +81,11 @@ std::optional<Said> Decided(Said said) {
 Market::Market(size_t pairs) : points_(Map(file_)) {
   ScratchGateway::Options options;
   const char* programs[] = {"engine_with_clock", "paygate-bank", "paygate-front", "paygate-token"};
-  for (int role = 0; role < kRoleCount; ++role) {
+  options.engine_program = Wrapped(file_, 0, programs[0]);
+  for (int role = 1; role < kRoleCount; ++role) {
     options.arguments.insert(options.arguments.end(),
-                             {"--program", Wrapped(file_, role, programs[role])});
+                             {"--program", std::string(kRoles[role]) + " = \"" +
+                                               Wrapped(file_, role, programs[role]) + "\""});
   }
   options.arguments.insert(options.arguments.end(),
                            {"--program", "longest_restart_delay_ms = 100", "--customers",
@@ -114,10 +118,13 @@ void Market::LetLive() {
 protocol::SdJwt Market::Sell(Pair& pair) {
   RawParticipant& seller = *pair.seller;
   const auto sblk = seller.NewSblk("A cup", "1.00");
-  const auto challenge = *Insist([&] { return std::optional(seller.AskSeller(sblk)); });
-  const std::string confirmation = seller.Confirmation(sblk, challenge);
-  const Said said = *Insist(
-      [&] { return Decided(seller.SendConfirmation(confirmation, challenge.handshake)); });
+  Said said;
+  do {
+    const auto challenge = *Insist([&] { return std::optional(seller.AskSeller(sblk)); });
+    const std::string confirmation = seller.Confirmation(sblk, challenge);
+    said = *Insist(
+        [&] { return Decided(seller.SendConfirmation(confirmation, challenge.handshake)); });
+  } while (TooLate(said));
   if (said.status != 201) throw std::runtime_error("the sale was refused: " + said.code);
   return Must(protocol::SdJwt::Parse(Must(protocol::CsblkBody::Parse(said.payload)).csblk));
 }
@@ -125,16 +132,21 @@ protocol::SdJwt Market::Sell(Pair& pair) {
 std::string Market::Pay(Pair& pair, const protocol::SdJwt& csblk) {
   RawParticipant& buyer = *pair.buyer;
   const auto bblk = *Insist([&] { return std::optional(buyer.NewBblk(csblk)); });
-  const auto challenge = *Insist([&] { return std::optional(buyer.AskBuyer(bblk)); });
-  const std::string authorisation = buyer.Authorisation(bblk, challenge, csblk.jws);
   std::optional<PaymentResultPayload> receipt;
-  const Said said = *Insist([&]() -> std::optional<Said> {
-    auto answer = Decided(
-        buyer.SendAuthorisation(authorisation, challenge.handshake, csblk.disclosure));
-    if (!answer || answer->status != 201) return answer;
-    receipt = buyer.ReceiptIn(*answer);
-    return receipt->result == PaymentResult::kPending ? std::nullopt : answer;
-  });
+  RawParticipant::Challenge challenge;
+  std::string authorisation;
+  Said said;
+  do {
+    challenge = *Insist([&] { return std::optional(buyer.AskBuyer(bblk)); });
+    authorisation = buyer.Authorisation(bblk, challenge, csblk.jws);
+    said = *Insist([&]() -> std::optional<Said> {
+      auto answer = Decided(
+          buyer.SendAuthorisation(authorisation, challenge.handshake, csblk.disclosure));
+      if (!answer || answer->status != 201) return answer;
+      receipt = buyer.ReceiptIn(*answer);
+      return receipt->result == PaymentResult::kPending ? std::nullopt : answer;
+    });
+  } while (TooLate(said));
   if (!receipt) return "the payment was refused: " + said.code;
   if (receipt->result != PaymentResult::kCompleted) return "the payment failed";
   pair.sold += kPrice;
@@ -143,7 +155,10 @@ std::string Market::Pay(Pair& pair, const protocol::SdJwt& csblk) {
     return Decided(buyer.SendAuthorisation(authorisation, challenge.handshake, csblk.disclosure));
   });
   if (again.payload != said.payload) return "asked again, the gateway gave another receipt";
-  const Said second = *Insist([&] { return Decided(buyer.Pay(csblk)); });
+  const Said second = *Insist([&]() -> std::optional<Said> {
+    Said other = buyer.Pay(csblk);
+    return other.is_signed || other.status == 201 ? std::optional(other) : std::nullopt;
+  });
   if (second.code != "already-paid") return "a paid sale was paid again: " + second.code;
   return Confirmed(pair, *receipt);
 }

@@ -89,9 +89,11 @@ ScratchGateway::ScratchGateway(Options options) {
   if (!mkdtemp(pattern.data())) throw std::runtime_error("mkdtemp");
   directory_ = pattern;
   const std::string made = directory_ + "/gateway";
+  if (options.engine_program.empty())
+    options.engine_program = doubles::Program("engine_with_clock");
   std::vector<std::string> command{doubles::Source("tools/scratch-gateway"), made, "--bin",
                                    doubles::BinDir(), "--program",
-                                   "engine = \"" + doubles::Program("engine_with_clock") + "\""};
+                                   "engine = \"" + options.engine_program + "\""};
   for (const std::string& line : options.engine) command.insert(command.end(), {"--engine", line});
   for (const std::string& line : options.token) command.insert(command.end(), {"--token", line});
   command.insert(command.end(), options.arguments.begin(), options.arguments.end());

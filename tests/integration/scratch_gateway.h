@@ -24,6 +24,7 @@ class ScratchGateway {
     std::vector<std::string> engine;   // further lines of [engine]
     std::vector<std::string> token;    // further lines of [token]
     std::vector<std::string> arguments;  // of tools/scratch-gateway
+    std::string engine_program{};        // in place of engine_with_clock
     // Changes the made directory before anything starts: accounts, configuration.
     std::function<void(const std::string& directory)> prepare;
   };
