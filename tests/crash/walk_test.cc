@@ -1,5 +1,5 @@
-// A process dies before each step of a sale and a payment, one after the other: after each death the
-// payment ends, once, and everybody is told the same.
+// A process dies before each step of a sale and a payment, one after the other: after each death
+// the payment ends, once, and everybody is told the same.
 #include <gtest/gtest.h>
 
 #include "tests/crash/market.h"
