@@ -15,7 +15,6 @@ base::Error CkError(std::string_view call, CK_RV rv) {
     case CKR_PIN_LEN_RANGE:
     case CKR_PIN_EXPIRED:
     case CKR_PIN_LOCKED:
-    case CKR_USER_PIN_NOT_INITIALIZED:
       code = ErrorCode::kPermissionDenied;
       break;
     case CKR_MECHANISM_INVALID:
@@ -23,6 +22,8 @@ base::Error CkError(std::string_view call, CK_RV rv) {
     case CKR_CURVE_NOT_SUPPORTED:
       code = ErrorCode::kUnsupportedAlgorithm;
       break;
+    // CKR_USER_PIN_NOT_INITIALIZED too: no PIN was compared and no try was spent. SoftHSM says it
+    // where it read the token's file while another process wrote it.
     default:
       break;
   }
