@@ -11,8 +11,10 @@ void Fuzz(std::string_view input) {
     const auto octets = FromWords(input, lines);
     if (!octets) return;
     Require(octets->size() == kSealedShareOctets, "a share's size");
-    Require(FromWords(ToWords(*octets), lines) == *octets, "the words again");
-    Require(FromWords(ToQrText(*octets), lines) == *octets, "the code's text again");
+    const auto words = FromWords(ToWords(*octets), lines);
+    Require(words && *words == *octets, "the words again");
+    const auto code = FromWords(ToQrText(*octets), lines);
+    Require(code && *code == *octets, "the code's text again");
     KeyBackup backup;
     backup.id = octets->substr(4, 8);
     backup.shares.resize(2);
