@@ -239,7 +239,12 @@ TEST_F(GatewaysDisk, ShowsNoAccountAfterAKill) {
   const pid_t paygated = Look(engine).parent;
   ASSERT_EQ(kill(paygated, SIGSTOP), 0);  // so that nobody starts the next engine
   gateway.Kill("engine_with_clock", SIGKILL);
-  ASSERT_TRUE(Eventually([&] { return Look(engine).state == "Z"; }));
+  // Its files are closed when its last thread is gone.
+  const std::string threads = "/proc/" + std::to_string(engine) + "/task";
+  ASSERT_TRUE(Eventually([&] {
+    return Look(engine).state == "Z" &&
+           std::distance(std::filesystem::directory_iterator(threads), {}) == 1;
+  }));
   ExpectNothingOfAccounts(false);
   kill(paygated, SIGCONT);
 }
