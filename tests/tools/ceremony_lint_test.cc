@@ -128,8 +128,7 @@ TEST_F(Lint, FindsEachBreach) {
       {"ends before it begins",
        [](X509* x) { ASN1_TIME_set(X509_getm_notAfter(x), base::ToNumericDate(kNow) - 5); }},
       {"GeneralizedTime before 2050",
-       [](X509* x) { ASN1_TIME_to_generalizedtime(X509_get0_notBefore(x), nullptr);
-                     ASN1_GENERALIZEDTIME* t = ASN1_GENERALIZEDTIME_set(
+       [](X509* x) { ASN1_GENERALIZEDTIME* t = ASN1_GENERALIZEDTIME_set(
                          nullptr, base::ToNumericDate(kNow));
                      X509_set1_notBefore(x, t);
                      // set1 turns it into UTCTime again where it can: say it by hand.
