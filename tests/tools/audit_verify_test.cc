@@ -136,6 +136,12 @@ TEST_F(AuditVerify, ALogThatIsCutOffIsFound) {
   EXPECT_THAT(Finding(), HasSubstr("is over 20 entries, but only 19 are here"));
 }
 
+TEST_F(AuditVerify, AnEndlessLineIsNotReadToItsEnd) {
+  fs::remove(dir_ + "/entries.jsonl");
+  fs::create_symlink("/dev/zero", dir_ + "/entries.jsonl");
+  EXPECT_THAT(Finding(), HasSubstr("entry 0 is none: a line of more than 4096 bytes"));
+}
+
 TEST_F(AuditVerify, AKeptCheckpointShowsThatThePastWasWrittenAnew) {
   Write("kept.txt", NoteOver(lines_, 13));
   const std::string kept = dir_ + "/kept.txt";

@@ -108,14 +108,22 @@ class Verifier {
     std::ifstream in(path, std::ios::binary);
     if (!in) return Fail(ErrorCode::kIo, path + " cannot be read");
     Frontier frontier;
-    std::string line;
+    // Room for the longest entry and its end; of a longer line no more is read.
+    std::string buffer(paygate::audit::kMaxEntryBytes + 2, '\0');
     if (!Compare(frontier)) return {};
-    while (std::getline(in, line)) {
+    for (;;) {
       const std::string number = std::to_string(frontier.size());
+      if (!in.getline(buffer.data(), static_cast<std::streamsize>(buffer.size()))) {
+        if (in.eof() || in.bad()) break;
+        Find("entry " + number + " is none: a line of more than " +
+             std::to_string(paygate::audit::kMaxEntryBytes) + " bytes");
+        return {};
+      }
       if (in.eof()) {
         Find("entry " + number + " does not end: the file is cut off");
         return {};
       }
+      const std::string_view line(buffer.data(), static_cast<size_t>(in.gcount()) - 1);
       if (auto entry = paygate::audit::ParseEntry(line); !entry) {
         Find("entry " + number + " is none: " + entry.error().message);
         return {};
