@@ -8,7 +8,6 @@
 
 #include <memory>
 #include <string>
-#include <unordered_map>
 
 #include "bank/bank.h"
 #include "base/clock.h"
@@ -34,6 +33,7 @@
 #include "gateway/engine/revocation.h"
 #include "gateway/engine/seller_certification.h"
 #include "gateway/engine/settler.h"
+#include "gateway/engine/shares.h"
 #include "gateway/engine/storage_keys.h"
 #include "gateway/frames.h"
 #include "storage/store.h"
@@ -62,7 +62,10 @@ class Engine {
   void Get(const Request& request, Reply reply);
   void Post(Request request, Reply reply);
   void RunStranger(const std::string& source, Reply reply, Handler handler);
-  bool RunKnown(Reply reply, Handler handler);  // false: the lane is full, and that is answered
+  // false: the lane, or this participant's share of it, is full, and that is answered.
+  bool RunKnown(const std::string& participant_id, Reply reply, Handler handler);
+  static base::Status RunShared(base::WorkerPool& lane, Shares& shares, const std::string& client,
+                                const std::shared_ptr<Reply>& reply, Handler handler);
   template <typename Answerer>
   void PostAnswer(Phase phase, Request request, Reply reply, Answerer& answerer,
                   void (Answerer::*answer)(protocol::ParsedJwe, base::Result<Handshake>, Reply));
@@ -74,9 +77,8 @@ class Engine {
   const Limits limits_;
   base::WorkerPool workers_;    // answers with a handshake, settlements, bank's answers
   base::WorkerPool strangers_;  // everything else
-  const size_t strangers_per_source_;
-  base::Mutex mutex_;
-  std::unordered_map<std::string, size_t> by_source_ GUARDED_BY(mutex_);  // queued or running
+  Shares of_source_;       // of the strangers' lane
+  Shares of_participant_;  // of the lane of answers: nobody's answers keep out everybody else's
   base::MonotonicTime housekeep_at_{};  // of the ticker
   bool token_serves_ = true;            // of the ticker: at its last look
 
