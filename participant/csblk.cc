@@ -7,7 +7,7 @@ using base::Fail;
 
 namespace {
 
-// Signed by the seller, under a certificate that was good when the CSBLK was made, and of this sale.
+// Signed by the seller, under a certificate that was good when the CSBLK was made, of this sale.
 base::Status TakeUndertaking(GatewayTrust& trust, const protocol::CsblkPayload& sale,
                              const std::vector<std::string>& chain, CsblkView& view) {
   if (sale.undertaking.empty()) return {};

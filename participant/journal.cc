@@ -1,6 +1,7 @@
 // journal/<digest>.json:
 //   {"version":1,"kind":"registration"|"sale"|"payment"|"renewal"|"revocation"|"cancellation"|
-//    "refund"|"claim"|"answer","digest","subject","expires","clock_offset","handshake","body","jwe"}
+//    "refund"|"claim"|"answer",
+//    "digest","subject","expires","clock_offset","handshake","body","jwe"}
 // `body` holds disclosures, and in a registration the enrolment code: the file goes when the
 // message is answered.
 #include "participant/journal.h"

@@ -27,8 +27,8 @@ std::string_view Name(MessageKind kind);  // "registration" "sale" "payment" …
 struct JournalEntry {
   MessageKind kind = MessageKind::kPayment;
   std::string digest;   // of the JWS inside (protocol.md rule 8): what makes it "the same message"
-  // payment, cancellation: csblk_id; refund, claim: payment_id; answer: the claim's digest; sale: the SBLK's nonce; renewal: the
-  // generation that it makes; others: empty
+  // payment, cancellation: csblk_id; refund, claim: payment_id; answer: the claim's digest; sale:
+  // the SBLK's nonce; renewal: the generation that it makes; others: empty
   std::string subject;
   int64_t expires = 0;  // the challenge's exp, by the gateway's clock; 0: no challenge
   int64_t clock_offset = 0;  // the gateway's clock less ours when the challenge came, s

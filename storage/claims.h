@@ -31,7 +31,8 @@ constexpr uint32_t kMaxClaimRefunds = 5;               // tries before the opera
 constexpr base::UnixTime kNeverDue = base::UnixTime(std::chrono::seconds(253402300799));
 
 enum class ClaimState : uint8_t {
-  kFiled = 0, kAnswered = 1, kToRefund = 2, kRefunding = 3, kRefunded = 4, kRejected = 5, kStuck = 6,
+  kFiled = 0, kAnswered = 1, kToRefund = 2, kRefunding = 3, kRefunded = 4, kRejected = 5,
+  kStuck = 6,
 };
 constexpr bool IsClosed(ClaimState state) {
   return state == ClaimState::kRefunded || state == ClaimState::kRejected;
