@@ -98,6 +98,7 @@ class FakeGateway final : public participant::Transport {
   HttpAnswer Register(const std::string& payload);
   HttpAnswer Renew(const std::string& payload);
   HttpAnswer Revoke(const std::string& payload);
+  HttpAnswer TakeClaim(const std::string& payload);  // acknowledges any
   HttpAnswer SellerChallenge(const std::string& payload, const std::string& r1);
   HttpAnswer SellerConfirmation(const std::string& payload, const std::string& handshake);
   HttpAnswer BuyerChallenge(const std::string& payload, const std::string& r3);

@@ -109,4 +109,15 @@ FakeGateway::HttpAnswer FakeGateway::Revoke(const std::string& payload) {
                 protocol::PrintSingle("done", SignAsGateway(protocol::kTypDone, done.Print())));
 }
 
+FakeGateway::HttpAnswer FakeGateway::TakeClaim(const std::string& payload) {
+  const std::string compact = Must(protocol::ParseSingle(payload, "claim"));
+  auto jws = Must(protocol::ParseJws(compact, protocol::kTypRefundClaim, KeyName::kX5c));
+  const auto claim = Must(protocol::RefundClaimPayload::Parse(jws.payload));
+  Must(protocol::VerifyJws(jws, Must(Certificate::Parse(jws.x5c.front())).key()));
+  const protocol::DonePayload done{
+      .iss = id_, .sub = claim.iss, .iat = Now(), .request = jws.Digest()};
+  return Sealed(200, participants_.at(claim.iss).encryption_der, true,
+                protocol::PrintSingle("done", SignAsGateway(protocol::kTypDone, done.Print())));
+}
+
 }  // namespace paygate::doubles

@@ -220,8 +220,8 @@ TEST_F(ClaimRows, WhoseRefundTheBankRejectsAreDueADayLaterAndAtLastTheOperators)
 TEST_F(ClaimRows, EndWhenTheSellerGivesAllBackOfHisOwnAccord) {
   ASSERT_EQ(File(MakeClaim("claim")), FileVerdict::kFiled);
   const auto give = [&](const std::string& id, int64_t amount) {
-    return End(Completed(
-        store_->authorisations().RecordRefund(MakeRefund(id, amount, At(9))).value().intent.value()));
+    const auto taken = store_->authorisations().RecordRefund(MakeRefund(id, amount, At(9)));
+    return End(Completed(taken.value().intent.value()));
   };
   ASSERT_TRUE(give("part", 1000));
   EXPECT_EQ(Now().state, ClaimState::kFiled);
