@@ -20,6 +20,12 @@ constexpr size_t kAtOnce = 32;                        // claims in one tick
 constexpr std::chrono::minutes kWhileRefundOpen{10};  // until it is looked at again
 constexpr std::chrono::hours kAfterTrouble{1};
 
+// What hinders one claim hinders all.
+bool IsEverybodys(ErrorCode code) {
+  return code == ErrorCode::kBankUnavailable || code == ErrorCode::kTokenUnavailable ||
+         code == ErrorCode::kTimeout || code == ErrorCode::kStoreUnavailable;
+}
+
 }  // namespace
 
 void ClaimExecutor::Tick() {
@@ -36,9 +42,14 @@ void ClaimExecutor::Tick() {
 
 void ClaimExecutor::Run() {
   const auto due = p_.claims.Due(p_.clock.Now(), kAtOnce);
-  Status done = due ? Status() : Status(std::unexpected(due.error()));
-  for (size_t i = 0; done && i < due->size(); ++i) done = Advance((*due)[i]);
-  if (!done) base::LogWarning("claims.delayed", {{"why", done.error().ToString()}});
+  if (!due) return base::LogError("claims.delayed", {{"why", due.error().ToString()}});
+  for (const std::string& payment_id : *due) {
+    const Status done = Advance(payment_id);
+    if (done) continue;
+    base::LogError("claims.delayed",
+                   {{"payment_id", payment_id}, {"why", done.error().ToString()}});
+    if (IsEverybodys(done.error().code)) return;
+  }
 }
 
 Status ClaimExecutor::Advance(const std::string& payment_id) {
@@ -130,11 +141,7 @@ Status ClaimExecutor::Execute(const Claim& claim) {
   ASSIGN_OR_RETURN(const auto amount, base::Money::Of(left, price.currency()));
   Status recorded = Record(claim, *payment, amount);
   if (recorded) return {};
-  const ErrorCode code = recorded.error().code;
-  if (code == ErrorCode::kBankUnavailable || code == ErrorCode::kTokenUnavailable ||
-      code == ErrorCode::kTimeout || code == ErrorCode::kStoreUnavailable) {
-    return recorded;
-  }
+  if (IsEverybodys(recorded.error().code)) return recorded;
   base::LogAlarm("claim.cannot_refund", {{"claim", claim.claim_id},
                                          {"payment_id", claim.payment_id},
                                          {"why", recorded.error().ToString()}});

@@ -43,7 +43,6 @@ class ClaimExecutor {
 
  private:
   void Run();
-  // An error: what hinders this one hinders all.
   base::Status Advance(const std::string& payment_id);
   base::Status Order(const storage::Claim& claim, storage::ClaimOrder order);
   base::Status Execute(const storage::Claim& claim);

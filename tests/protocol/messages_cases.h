@@ -98,9 +98,10 @@ inline std::vector<Case> Cases() {
       Of<SellerChallengePayload>("SellerChallengePayload",
                                  head + R"("exp":1700000060,"r1":$I,"r2":$I,"sblk":$S})", buyer),
       Of<ChallengeBody>("ChallengeBody", R"({"challenge":$J,"handshake":"opaque"})"),
-      Of<SellerConfirmationPayload>("SellerConfirmationPayload",
-                                    R"({"iss":$I,"aud":$I,"r1":$I,"r2":$I,"sblk":$S,"undertaking":$J})",
-                                    {"/sblk/buyer", "/undertaking"}),
+      Of<SellerConfirmationPayload>(
+          "SellerConfirmationPayload",
+          R"({"iss":$I,"aud":$I,"r1":$I,"r2":$I,"sblk":$S,"undertaking":$J})",
+          {"/sblk/buyer", "/undertaking"}),
       Of<SellerConfirmationBody>(
           "SellerConfirmationBody",
           R"({"confirmation":$J,"disclosures":{"seller":$O,"seller_binding":$O}})"),
