@@ -177,7 +177,7 @@ FakeGateway::HttpAnswer FakeGateway::Handle(const std::string& path, const std::
   if (path == "/v1/seller-blocks") return SellerConfirmation(*payload, extra);
   if (path == "/v1/payments/challenge") return BuyerChallenge(*payload, extra);
   if (path == "/v1/payments") return Authorisation(*payload, extra);
-  if (path == "/v1/refund-claims") return TakeClaim(*payload);
+  if (path.starts_with("/v1/refund-claims")) return TakeClaim(*payload);
   if (path == "/v1/mailbox") return Mailbox(*payload);
   return Problem(404, "not-found");
 }
