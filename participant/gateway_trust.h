@@ -53,6 +53,18 @@ class GatewayTrust {
   base::Result<protocol::VerifiedJws> VerifyKept(std::string_view compact, std::string_view typ,
                                                  const std::vector<std::string>& chain,
                                                  base::UnixTime at) const;
+  // [Cert_V, the CA that issued it] of a participant's JWS: the CA is looked for in `known` (DER)
+  // and in the gateway's document. kCertificateInvalid: not issued by the operator, or by a CA
+  // that is not known here.
+  base::Result<std::vector<std::string>> ParticipantChain(const protocol::UnverifiedJws& jws,
+                                                          base::UnixTime at,
+                                                          std::vector<std::string> known);
+  // A JWS by the participant `id`, under the first certificate of `chain`, which it carries.
+  base::Result<protocol::VerifiedJws> VerifyParticipantKept(std::string_view compact,
+                                                            std::string_view typ,
+                                                            const std::string& id,
+                                                            const std::vector<std::string>& chain,
+                                                            base::UnixTime at) const;
   // Path and profile of a participant's certificate that the gateway issued.
   base::Status CheckIssued(const std::vector<std::string>& chain, protocol::Role role) const;
   const base::Clock& clock() const { return clock_; }

@@ -27,6 +27,10 @@ std::string_view PathOf(MessageKind kind) {
       return "/v1/seller-blocks/cancel";
     case MessageKind::kRefund:
       return "/v1/refunds";
+    case MessageKind::kClaim:
+      return "/v1/refund-claims";
+    case MessageKind::kAnswer:
+      return "/v1/refund-claims/answer";
   }
   return "/";
 }
@@ -211,7 +215,7 @@ base::Result<Session::Done> Session::OpenDone(const JournalEntry& entry,
       done.request != entry.digest) {
     return Fail(ErrorCode::kNotYours, "the gateway acknowledged another message");
   }
-  return Done{.at = done.iat, .jws = statement.jws.Compact()};
+  return Done{.at = done.iat, .jws = statement.jws.Compact(), .chain = statement.chain};
 }
 
 base::Result<Resumed> Session::RecordAndSend(JournalEntry entry) {
@@ -258,6 +262,11 @@ base::Result<Resumed> Session::Resend(JournalEntry entry) {
     }
     case MessageKind::kCancellation: {
       RETURN_IF_ERROR(FinishCancellation(*this, entry, reply.payload));
+      break;
+    }
+    case MessageKind::kClaim:
+    case MessageKind::kAnswer: {
+      ASSIGN_OR_RETURN(resumed.claim, FinishClaim(*this, entry, reply.payload));
       break;
     }
     case MessageKind::kSale: {

@@ -13,6 +13,7 @@
 #include "base/ipc.h"
 #include "base/log.h"
 #include "gateway/engine/audit_commands.h"
+#include "gateway/engine/claim_commands.h"
 #include "gateway/engine/control_server.h"
 #include "gateway/engine/engine.h"
 #include "gateway/engine/operator_commands.h"
@@ -164,6 +165,7 @@ Status RunEngine(const std::string& config_path, const base::Clock& clock) {
   });
   AddOperatorCommands(
       {.gateway_id = config.gateway_id, .clock = clock, .store = *store, .bank = *bank}, control);
+  AddClaimCommands(*store, engine.claims(), control);
   AddAuditCommands(store->audit(), engine.audit(), control);
   ASSIGN_OR_RETURN(auto control_server, ControlServer::Open(config.ControlSocket(),
                                                             config.control.users, control));

@@ -26,7 +26,8 @@ constexpr std::string_view kPostPaths[] = {
     "/v1/registrations",       "/v1/renewals",             "/v1/revocations",
     "/v1/seller-blocks",       "/v1/seller-blocks/cancel", "/v1/seller-blocks/challenge",
     "/v1/payments",            "/v1/payments/challenge",   "/v1/refunds",
-    "/v1/refunds/challenge",   "/v1/mailbox",              "/v1/ocsp"};
+    "/v1/refunds/challenge",   "/v1/refund-claims",        "/v1/refund-claims/answer",
+    "/v1/mailbox",             "/v1/ocsp"};
 constexpr std::string_view kCrls = "/v1/crl";
 constexpr std::string_view kOcsp = "/v1/ocsp/";
 
@@ -106,6 +107,28 @@ Engine::Engine(const Config& config, const base::Clock& clock, const KeysInForce
                .settler = settler_,
                .awaiting = awaiting_,
                .limits = limits_}),
+      claim_messages_({.clock = clock,
+                       .envelope = envelope_,
+                       .messages = messages_,
+                       .participants = participants_,
+                       .payments = store.payments(),
+                       .csblks = store.csblks(),
+                       .claims = store.claims(),
+                       .parking = parking_,
+                       .limits = limits_}),
+      claim_executor_({.clock = clock,
+                       .envelope = envelope_,
+                       .participants = participants_,
+                       .claims = store.claims(),
+                       .authorisations = store.authorisations(),
+                       .returns = {.clock = clock,
+                                   .payments = store.payments(),
+                                   .bank = bank,
+                                   .storage_keys = storage_keys,
+                                   .limits = limits_},
+                       .settler = settler_,
+                       .parking = parking_,
+                       .workers = workers_}),
       mailbox_(clock, envelope_, messages_, store.mailbox(), parking_, limits_),
       revocation_(clock, envelope_, messages_, store.certificates(), limits_),
       bank_notices_(clock, store.bank_notices(), bank, workers_, limits_.notices_interval),
@@ -180,6 +203,8 @@ void Engine::Post(Request request, Reply reply) {
   if (path == "/v1/seller-blocks/cancel") {
     return run(seller_certification_, &SellerCertification::Cancel);
   }
+  if (path == "/v1/refund-claims") return run(claim_messages_, &ClaimMessages::File);
+  if (path == "/v1/refund-claims/answer") return run(claim_messages_, &ClaimMessages::Answer);
   if (path == "/v1/registrations") return run(registration_, &Registration::Register);
   if (path == "/v1/renewals") return run(renewal_, &Renewal::Renew);
   if (path == "/v1/revocations") return run(revocation_, &Revocation::Revoke);
@@ -251,6 +276,7 @@ void Engine::Tick() {
   crls_.Tick();
   bank_notices_.Tick();
   audit_.Tick();
+  claim_executor_.Tick();
   if (now < housekeep_at_) return;
   const bool more = Housekeep();
   housekeep_at_ = now + (more ? kHousekeepingPause : kHousekeepingInterval);

@@ -17,6 +17,8 @@
 #include "gateway/engine/awaiting.h"
 #include "gateway/engine/bank_notices.h"
 #include "gateway/engine/challenge.h"
+#include "gateway/engine/claim_executor.h"
+#include "gateway/engine/claim_messages.h"
 #include "gateway/engine/crls.h"
 #include "gateway/engine/audit_keeper.h"
 #include "gateway/engine/documents.h"
@@ -54,6 +56,7 @@ class Engine {
   // Every 50 ms or so: time-outs, inquiries; rarely: expired keys and messages.
   void Tick();
   AuditKeeper& audit() { return audit_; }
+  ClaimExecutor& claims() { return claim_executor_; }
   // Refuses new requests, answers who waits, finishes what runs.
   void Drain();
 
@@ -97,6 +100,8 @@ class Engine {
   SellerCertification seller_certification_;
   Payment payment_;
   Refund refund_;
+  ClaimMessages claim_messages_;
+  ClaimExecutor claim_executor_;
   Mailbox mailbox_;
   Revocation revocation_;
   BankNotices bank_notices_;

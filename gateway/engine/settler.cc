@@ -45,7 +45,9 @@ void Settler::Begin(const Intent& intent, std::string_view prepared) {
   {
     base::MutexLock lock(mutex_);
     open_.emplace(intent.payment_id(),
-                  Open{.intent = intent, .step = Step::kSubmit});
+                  Open{.intent = intent,
+                       .step = Step::kSubmit,
+                       .tell_mailbox = intent.record().reply_certificate.empty()});
   }
   Send(intent, Step::kSubmit, prepared);
 }
@@ -233,6 +235,11 @@ void Settler::Settle(const Intent& intent, const FinalOutcome& outcome) {
                 {{"payment_id", intent.payment_id()},
                  {"result", outcome.completed ? "completed" : "failed"},
                  {"amount", intent.record().amount.ToString()}});
+  if (is_refund && intent.record().reply_certificate.empty() && !outcome.completed) {
+    base::LogAlarm("claim.refund_rejected", {{"payment_id", intent.record().refund_of},
+                                             {"refund_id", intent.payment_id()},
+                                             {"reason", outcome.reason}});
+  }
   parking_.WakeAllHere(PaymentKey(intent.payment_id()));
   parking_.WakeAll(MailboxKey(intent.record().seller_id));
   parking_.WakeAll(MailboxKey(intent.record().buyer_id));

@@ -25,7 +25,7 @@ constexpr std::array<const char*, kFamilies> kFamilyNames = {
     "fates",   "registrations", "pairs", "certificates", "mail",   "boxes",        "acks",
     "standings", "cursors",
     "serials", "revocations", "crls",
-    "refused", "begun", "refunds",
+    "refused", "begun", "refunds", "claims", "open_claims",
 };
 
 // Memory: at most the cache and the write buffers, whatever is stored (index and filter blocks live

@@ -194,6 +194,14 @@ struct EngineTest : testing::Test {
     thread.join();
     return said;
   }
+  // A request that asks the bank, which answers at once.
+  Said Answered(const std::function<Said()>& request, Outcome outcome, std::string reason = {}) {
+    Said said;
+    std::thread thread([&] { said = request(); });
+    EXPECT_TRUE(Eventually([&] { return bank.Answer(outcome, reason); }));
+    thread.join();
+    return said;
+  }
   // Time passes until the bank is asked (again); whether to submit or for the status.
   std::pair<ScriptedBank::Call, std::string> NextCall() {
     const size_t before = bank.calls().size();

@@ -33,6 +33,7 @@ struct Argument {
   const char* option;  // as CLI11 takes it: "id", or "--reason"
   const char* what;
   bool required;
+  bool is_flag = false;  // takes no value; its own name is sent in place of one
 };
 struct Command {
   std::vector<const char*> words;  // "participants" "show"
@@ -43,6 +44,7 @@ struct Command {
 
 constexpr char kExport[] = "audit.export";  // several requests: tools/ctl/audit_export.h
 const Argument kId{"id", "id", "ID of the participant (22 characters)", true};
+const Argument kClaim{"claim", "claim", "ID of the claim, or of its payment", true};
 const Argument kLimit{"limit", "--limit", "Rows at most (1 to 200; 50)", false};
 
 const std::vector<Command> kCommands = {
@@ -61,6 +63,18 @@ const std::vector<Command> kCommands = {
      "What became of a payment",
      {{"payment_id", "payment_id", "As in the receipt", true}}},
     {{"intents"}, "intents.list", "Payments that are not settled, oldest first", {kLimit}},
+    {{"claims"},
+     "claims.list",
+     "Refund claims that are not closed, those first that are due first",
+     {kLimit, {"skip", "--skip", "Leave out so many", false}}},
+    {{"claim", "show"}, "claims.show", "One, with what both sides say", {kClaim}},
+    {{"claim", "decide"},
+     "claims.decide",
+     "Decide on one that the seller answered; both sides are told",
+     {kClaim,
+      {"decision", "--refund", "Give the buyer back what is left of the price", false, true},
+      {"decision", "--reject", "Give nothing back", false, true},
+      {"reason", "--reason", "One line; buyer and seller will read it", true}}},
     {{"revoke"},
      "participants.revoke",
      "End a participant's certificates, for good",
@@ -84,6 +98,7 @@ Examples:
   paygatectl participants list --limit 20
   paygatectl revoke 3Zr1uXbn5mSg0Yt8c2QdLw --reason keyCompromise     # theft, told by the bank
   paygatectl hold 3Zr1uXbn5mSg0Yt8c2QdLw --note "fraud desk, case 17"
+  paygatectl claim decide CLAIM_ID --refund --reason "the parcel went to another town"
   paygatectl audit export log-2027-01
   paygatectl --json payments show PAYMENT_ID | jq .state
 
@@ -105,6 +120,7 @@ Result<ControlReply> Ask(const std::string& socket, const ControlRequest& reques
 
 bool IsTime(const std::string& name) {
   return name.ends_with("_at") || name.starts_with("not_") || name == "now" ||
+         name == "answer_by" || name == "deliver_by" || name == "claim_until" ||
          name == "deadline" || name == "held_since";
 }
 
@@ -201,6 +217,12 @@ void AddCommands(CLI::App& app, ControlRequest& request,
     CLI::App* sub = parent->add_subcommand(command.words.back(), command.what);
     sub->fallthrough();
     for (const Argument& argument : command.arguments) {
+      if (argument.is_flag) {
+        sub->add_flag_callback(
+            argument.option,
+            [&given, &argument] { given[argument.name] += argument.option + 2; }, argument.what);
+        continue;
+      }
       sub->add_option(argument.option, given[argument.name], argument.what)
           ->required(argument.required);
     }

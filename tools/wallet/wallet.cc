@@ -195,6 +195,7 @@ int Report(const Options& options, const participant::Resumed& resumed) {
   const std::string what(participant::Name(resumed.kind));
   if (resumed.error) return ReportError(options, *resumed.error, 1);
   if (resumed.payment) return ReportPayment(options, *resumed.payment);
+  if (resumed.claim) return ReportClaim(options, *resumed.claim);
   if (resumed.refund) return ReportRefund(options, *resumed.refund);
   if (resumed.revoked) return ReportRevoked(options, *resumed.revoked);
   if (resumed.kind == participant::MessageKind::kRenewal && resumed.identity) {
