@@ -1,4 +1,6 @@
 // What only the bank's keys can show: its signature on its answers, and the sealed accounts.
+#include <algorithm>
+
 #include "audit/internal/examiner.h"
 #include "base/secret_bytes.h"
 #include "protocol/jwe.h"
@@ -9,21 +11,26 @@ using base::Status;
 
 void Examiner::JudgeBankAnswers() {
   size_t answers = 0;
-  const auto judge = [&](const std::string& id, bool is_refund, const std::string& answer) {
-    if (answer.empty()) return;
+  const auto judge = [&](const BankAnswer& answer) {
+    if (answer.bytes.empty()) return;
     ++answers;
     if (!means_.bank_signature) return;
-    Say(std::string("the bank signed its answer to the ") + (is_refund ? "refund " : "payment ") +
-            id,
-        means_.bank_signature(id, is_refund, answer));
+    Say(std::string("the bank signed its answer to the ") +
+            (answer.is_refund ? "refund " : "payment ") + std::string(answer.id) +
+            ", and it says the same of it",
+        means_.bank_signature(answer));
   };
-  judge(file_.payment_id, false, file_.payment.bank_answer);
+  judge({file_.payment_id, false, payment_.completed(), file_.payment.bank_answer});
   for (const EvidenceAct& refund : file_.refunds) {
-    judge(DocumentDigest(refund.authorisation), true, refund.bank_answer);
+    const std::string id = DocumentDigest(refund.authorisation);
+    const auto judged = std::ranges::find_if(refunded_, [&](const Refunded& each) {
+      return each.steps.authorised->entry.subject() == id;
+    });
+    if (judged != refunded_.end()) judge({id, true, judged->steps.completed(), refund.bank_answer});
   }
   if (answers == 0) {
-    SayNotChecked("what the bank said: this bank's adapter hands over no signed answer, so that "
-                  "the outcome stands on the gateway's word");
+    SayNotChecked("what the bank said: the file has no signed answer of the bank, so that the "
+                  "outcome stands on the gateway's word");
   } else if (!means_.bank_signature) {
     SayNotChecked("the bank's signature on its answer: give the bank's certificate");
   }

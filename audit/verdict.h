@@ -41,12 +41,18 @@ struct EvidenceReport {
   bool valid() const;  // there are checks, and none is bad
 };
 
+// A bank's answer, and what it shall be about.
+struct BankAnswer {
+  std::string_view id;  // payment_id or refund_id
+  bool is_refund = false, completed = false;
+  std::string_view bytes;
+};
 // What else a judge may have. All optional.
 struct EvidenceMeans {
   hsm::Decrypter* bank_key = nullptr;  // opens the sealed accounts
-  // Whether the bank signed this answer, and whether it is about this payment or refund.
-  std::function<base::Status(std::string_view id, bool is_refund, std::string_view answer)>
-      bank_signature;
+  // Whether the bank signed this answer, and says this of this payment or refund in it. How banks
+  // sign is the financial network's business, which this room does not know.
+  std::function<base::Status(const BankAnswer&)> bank_signature;
 };
 
 EvidenceReport JudgeEvidence(std::string_view bytes, const protocol::Certificate& root,

@@ -21,6 +21,7 @@
 #include "gateway/engine/crls.h"
 #include "gateway/engine/audit_keeper.h"
 #include "gateway/engine/documents.h"
+#include "gateway/engine/evidence.h"
 #include "gateway/engine/handshake.h"
 #include "gateway/engine/issuance.h"
 #include "gateway/engine/keys.h"
@@ -54,6 +55,7 @@ class Engine {
   // Every 50 ms or so: time-outs, inquiries; rarely: expired keys and messages.
   void Tick();
   AuditKeeper& audit() { return audit_; }
+  EvidenceExport& evidence() { return evidence_; }
   // Refuses new requests, answers who waits, finishes what runs.
   void Drain();
 
@@ -102,6 +104,7 @@ class Engine {
   Crls crls_;
   Ocsp ocsp_;
   AuditKeeper audit_;
+  EvidenceExport evidence_;
 };
 
 }  // namespace paygate::gateway::engine
