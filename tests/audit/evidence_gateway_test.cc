@@ -180,8 +180,8 @@ TEST_F(EvidenceOfAGateway, ProvesRefundsWithTheirPayment) {
 TEST_F(EvidenceOfAGateway, HoldsAfterBothWereRevokedAndTheGatewayDiedAndStarted) {
   const std::string id = Pay("3.00");
   const json before = Valid(id, "before.json");
-  for (const std::string& who : {before["buyer"], before["seller"]}) {
-    EXPECT_EQ(Ctl("revoke --reason keyCompromise -- " + who).code, 0);
+  for (const char* who : {"buyer", "seller"}) {
+    EXPECT_EQ(Ctl("revoke --reason keyCompromise -- " + before[who].get<std::string>()).code, 0);
   }
   const json after = Valid(id, "after.json");
   EXPECT_TRUE(Says(after, "the buyer's signature certificate was not revoked when it was relied "
