@@ -14,6 +14,13 @@ using protocol::Certificate;
 using protocol::Role;
 using Outcome = EvidenceCheck::Outcome;
 
+namespace {
+
+constexpr const char* kSealedClaim =
+    "the gateway sealed the file as it is: nothing was changed, taken out or put in since";
+
+}  // namespace
+
 std::string InWords(base::UnixTime time) {
   const auto day = std::chrono::floor<std::chrono::days>(time);
   const std::chrono::year_month_day date(day);
@@ -72,6 +79,7 @@ Status Examiner::ReadCertificates() {
     if (!certificate.role()) continue;
     ASSIGN_OR_RETURN(const Certificate issuer, checker_->IssuerOf(certificate));
     used_[issuer.fingerprint()] = true;
+    issuers_[fingerprint] = issuer.fingerprint();
   }
   return {};
 }
@@ -121,8 +129,7 @@ EvidenceReport Examiner::Run() {
   report_.summary.gateway = file_.gateway_id;
   report_.summary.payment_id = file_.payment_id;
   if (!Say("its certificates lead to the root", ReadCertificates())) return std::move(report_);
-  Say("the gateway sealed the file as it is: nothing was changed, taken out or put in since",
-      CheckSeal());
+  Say(kSealedClaim, CheckSeal());
   if (!Say("the audit log's checkpoint is signed, and over every entry in the file", ReadLog()) ||
       !Say("the participants' certificates were certified by the gateway, as its log says",
            ReadPairs()) ||

@@ -110,6 +110,7 @@ class Examiner {
 
   std::map<std::string, protocol::Certificate, std::less<>> certificates_;  // by fingerprint
   std::map<std::string, bool, std::less<>> used_;                           // the same
+  std::map<std::string, std::string, std::less<>> issuers_;  // of a leaf; fingerprints
   std::optional<protocol::CertificateChecker> checker_;
   std::optional<Checkpoint> checkpoint_;
   std::vector<Logged> log_;  // its addresses stay

@@ -4,9 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <random>
 #include <thread>
 
@@ -118,49 +120,39 @@ TEST(Evidence, ThatIsHugeOrNestedIsRefusedWithoutHarm) {
   EXPECT_THAT(WhatIsBad(c.Judge(file)), HasSubstr("too many refunds"));
 }
 
-// `check` for every byte of `size`, on two threads, with a bit of it chosen by the seed.
-void ForEachByte(size_t size, const std::function<bool(size_t at, char flip)>& check) {
+bool IsOfTheSeal(const EvidenceCheck& check) {
+  return check.words.find("the gateway sealed the file") != check.words.npos;
+}
+
+// The seal's own bytes aside, the verdict does not even hang on the seal: something else is bad too.
+bool IsRefused(const std::string& bytes, const protocol::Certificate& root, bool beside_the_seal) {
+  const EvidenceReport report = JudgeEvidence(bytes, root, {});
+  return !report.valid() && std::ranges::any_of(report.checks, [&](const EvidenceCheck& check) {
+    return check.outcome == Outcome::kBad && !(beside_the_seal && IsOfTheSeal(check));
+  });
+}
+
+TEST(Evidence, WithAnyByteFlippedIsRefusedAndNotByTheSealAlone) {
+  EvidenceCase c;
+  c.Refund("2.50", End::kCompleted);
+  const EvidenceFile file = c.File();
+  const std::string good = PrintEvidence(file);
+  const size_t seal_begins = good.size() - file.seal.size() - std::string("\"}").size();
+  ASSERT_EQ(WhatIsBad(JudgeEvidence(good, c.pki.root, {})), "");
   const uint64_t seed = Seed();
-  std::atomic<size_t> next = 0;
-  std::atomic<size_t> failures = 0;
+  std::atomic<size_t> next = 0, failures = 0;
   const auto work = [&] {
-    for (size_t at; (at = next++) < size && failures < 10;) {
+    for (size_t at; (at = next++) < good.size() && failures < 10;) {
       const auto flip = static_cast<char>(1 << std::mt19937_64(seed + at)() % 8);
-      if (check(at, flip)) continue;
+      std::string changed = good;
+      changed[at] ^= flip;
+      if (IsRefused(changed, c.pki.root, at < seal_begins)) continue;
       ++failures;
       ADD_FAILURE() << "byte " << at << " flipped by " << static_cast<int>(flip);
     }
   };
   std::jthread other(work);
   work();
-}
-
-TEST(Evidence, WithAnyByteFlippedIsRefused) {
-  EvidenceCase c;
-  c.Refund("2.50", End::kCompleted);
-  const std::string good = PrintEvidence(c.File());
-  ASSERT_TRUE(JudgeEvidence(good, c.pki.root, {}).valid());
-  ForEachByte(good.size(), [&](size_t at, char flip) {
-    std::string changed = good;
-    changed[at] ^= flip;
-    return !JudgeEvidence(changed, c.pki.root, {}).valid();
-  });
-}
-
-// The verdict does not hang on the seal: who has the key of the seal alone changes nothing else.
-TEST(Evidence, WithAnyByteFlippedIsRefusedEvenWhenSealedAnew) {
-  EvidenceCase c;
-  c.Refund("2.50", End::kCompleted);
-  const EvidenceFile file = c.File();
-  const std::string good = PrintEvidence(file);
-  ForEachByte(good.size() - file.seal.size() - 2, [&](size_t at, char flip) {
-    std::string changed = good;
-    changed[at] ^= flip;
-    auto parsed = ParseEvidence(changed);
-    if (!parsed) return true;
-    c.Seal(*parsed);
-    return !c.Judge(*parsed).valid();
-  });
 }
 
 TEST(Evidence, UnderTheTwinOfItsSealsSignatureIsRefused) {
