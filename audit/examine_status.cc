@@ -162,8 +162,8 @@ void Examiner::JudgeIssuingCas() {
   const base::UnixTime at =
       payment_.authorised ? payment_.authorised->entry.at : checkpoint_->at;
   for (const Certificate& ca : checker_->issuing()) {
-    const auto revoked =
-        std::ranges::find(list->entries, ca.serial_hex(), &protocol::CrlContents::Entry::serial_hex);
+    const auto revoked = std::ranges::find(list->entries, ca.serial_hex(),
+                                           &protocol::CrlContents::Entry::serial_hex);
     const std::string of = "by the root's list of " + InWords(list->this_update);
     if (revoked == list->entries.end()) {
       Say("the issuing CA is not revoked " + of, {});

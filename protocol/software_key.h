@@ -27,8 +27,8 @@ class SoftwareKey {
   static base::Result<SoftwareKey> FromPkcs8(std::string_view pem,
                                              const base::SecretBytes& passphrase,
                                              hsm::KeyUsage usage);
-  // "-----BEGIN PRIVATE KEY-----", which nothing protects but its file's mode: for an auditor's copy
-  // of a bank's key, not for a wallet.
+  // "-----BEGIN PRIVATE KEY-----", which nothing protects but its file's mode: for a bank that
+  // judges evidence, not for a wallet.
   static base::Result<SoftwareKey> FromPlainPkcs8(const base::SecretBytes& pem,
                                                   hsm::KeyUsage usage);
 

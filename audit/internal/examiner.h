@@ -1,6 +1,6 @@
-// Examiner: one evidence file on its way to a verdict. Its parts are in verdict.cc (the order, the
-// seal, certificates), examine_log.cc, examine_payment.cc, examine_refunds.cc, examine_status.cc and
-// examine_bank.cc. A part that finds its ground missing says nothing: the ground was said to be bad.
+// Examiner: one evidence file on its way to a verdict. Its parts: verdict.cc (the order, the seal,
+// certificates), examine_log.cc, examine_payment.cc, examine_refunds.cc, examine_status.cc and
+// examine_bank.cc. A part that finds its ground missing says nothing: that was said to be bad.
 #pragma once
 
 #include <expected>

@@ -124,7 +124,7 @@ bool IsOfTheSeal(const EvidenceCheck& check) {
   return check.words.find("the gateway sealed the file") != check.words.npos;
 }
 
-// The seal's own bytes aside, the verdict does not even hang on the seal: something else is bad too.
+// The seal's own bytes aside, the verdict does not hang on the seal: something else is bad too.
 bool IsRefused(const std::string& bytes, const protocol::Certificate& root, bool beside_the_seal) {
   const EvidenceReport report = JudgeEvidence(bytes, root, {});
   return !report.valid() && std::ranges::any_of(report.checks, [&](const EvidenceCheck& check) {

@@ -1,4 +1,4 @@
-// Judges an evidence file (docs/formats/evidence.md) with files that a person has. Reads files only.
+// Judges an evidence file (docs/formats/evidence.md) by the files that a person has. Reads alone.
 #pragma once
 
 #include <string>
