@@ -29,22 +29,27 @@ Status Examiner::CheckSale() {
       base::ToNumericDate(issued->entry.at) != csblk_->iat) {
     return NotShown("the log says that it was issued to another, or at another time");
   }
-  // Superseded certificates leave what they certified payable (protocol.md section 6).
+  ASSIGN_OR_RETURN(Logged* const authorised,
+                   TakeEntry(EntryKind::kAuthorised, file_.payment_id));
+  // Which of its certificates the seller signed message 3 with is not in the file; each that it had
+  // by then must not have been revoked, nor one of them expired.
+  Status good = NotShown("no certificate of its seller from before is in the file");
+  bool any = false;
   for (const Pair& pair : pairs_) {
     if (pair.signature.subject_id() != csblk_->sub || pair.certified->number > issued->number) {
       continue;
     }
-    ASSIGN_OR_RETURN(Logged* const authorised,
-                     TakeEntry(EntryKind::kAuthorised, file_.payment_id));
-    RETURN_IF_ERROR(RelyOnPair("the seller's", pair, *issued, issued->entry.at));
-    // For anything but that they must have been good until the authorisation.
-    if (authorised) {
-      reliances_.back().at = authorised->entry.at;
-      reliances_.back().number = authorised->number;
-    }
-    return {};
+    pair.certified->used = true;
+    good = RelyOnPair("the seller's", pair, *issued, issued->entry.at);
+    if (!good) continue;
+    any = true;
+    if (!authorised) continue;
+    // Superseded, it leaves what it certified payable (protocol.md section 6); otherwise it must
+    // have been good until the authorisation.
+    reliances_.back().at = authorised->entry.at;
+    reliances_.back().number = authorised->number;
   }
-  return NotShown("no certificate of its seller from before is in the file");
+  return any ? Status() : good;
 }
 
 Status Examiner::CheckAuthorisation() {

@@ -1,4 +1,4 @@
-// Evidence of a payment on the financial network: the bank's signed answer is in it, and whoever has
+// Evidence of a payment on the financial network: the bank's signed answer is in it, and who has
 // the bank's public key sees what the bank said.
 #include <gmock/gmock.h>
 #include <sys/wait.h>
