@@ -167,6 +167,7 @@ Status RunEngine(const std::string& config_path, const base::Clock& clock) {
       {.gateway_id = config.gateway_id, .clock = clock, .store = *store, .bank = *bank}, control);
   AddClaimCommands(*store, engine.claims(), control);
   AddAuditCommands(store->audit(), engine.audit(), control);
+  AddEvidenceCommand(engine.evidence(), control);
   ASSIGN_OR_RETURN(auto control_server, ControlServer::Open(config.ControlSocket(),
                                                             config.control.users, control));
   ASSIGN_OR_RETURN(auto listener, base::Listener::Open(config.EngineSocket()));

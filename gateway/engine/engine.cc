@@ -135,7 +135,8 @@ Engine::Engine(const Config& config, const base::Clock& clock, const KeysInForce
       documents_(clock, envelope_, limits_),
       crls_(clock, envelope_, store.statuses(), workers_, config.engine.public_url),
       ocsp_(clock, envelope_, store.statuses()),
-      audit_(clock, keys, store.audit(), workers_, config.engine.checkpoint_interval_s) {}
+      audit_(clock, keys, store.audit(), workers_, config.engine.checkpoint_interval_s),
+      evidence_(clock, envelope_, store, audit_, ocsp_) {}
 
 Engine::~Engine() { Drain(); }
 

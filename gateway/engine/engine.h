@@ -22,6 +22,7 @@
 #include "gateway/engine/crls.h"
 #include "gateway/engine/audit_keeper.h"
 #include "gateway/engine/documents.h"
+#include "gateway/engine/evidence.h"
 #include "gateway/engine/handshake.h"
 #include "gateway/engine/issuance.h"
 #include "gateway/engine/keys.h"
@@ -57,6 +58,7 @@ class Engine {
   void Tick();
   AuditKeeper& audit() { return audit_; }
   ClaimExecutor& claims() { return claim_executor_; }
+  EvidenceExport& evidence() { return evidence_; }
   // Refuses new requests, answers who waits, finishes what runs.
   void Drain();
 
@@ -109,6 +111,7 @@ class Engine {
   Crls crls_;
   Ocsp ocsp_;
   AuditKeeper audit_;
+  EvidenceExport evidence_;
 };
 
 }  // namespace paygate::gateway::engine

@@ -68,6 +68,7 @@ void RegisterJose();
 void RegisterMessages();
 void RegisterStore();
 void RegisterStatus();
+void RegisterAudit();
 void RegisterPayments(size_t payments);
 // One line for each kind of gateway: what a payment costs beside what it cannot avoid.
 void PrintRatios();

@@ -34,6 +34,7 @@ int main(int argc, char** argv) {
     bench::RegisterMessages();
     bench::RegisterStore();
     bench::RegisterStatus();
+    bench::RegisterAudit();
     bench::RegisterPayments(payments);
     benchmark::RunSpecifiedBenchmarks();
     bench::TheFixture().reset();

@@ -2,6 +2,7 @@
 // who send the identical message again until they have their answer, as a wallet does.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,6 +29,10 @@ class Market {
   // What holds whenever nothing is under way: the bank's ledger is right, no money came or went,
   // each balance is what the receipts say. Empty, or what is wrong.
   std::string Wrong();
+  // Of every debit in the bank's journal: the gateway has an authorisation of it, recorded no later
+  // than the debit, and the evidence of it is valid under the root. And each receipt has its debit.
+  // Empty, or what is wrong.
+  std::string Unproven();
   std::string Log() const { return gateway_->Log(); }
 
  private:
@@ -39,11 +44,14 @@ class Market {
   std::string Pay(Pair& pair, const protocol::SdJwt& csblk);
   std::string Confirmed(Pair& pair, const protocol::PaymentResultPayload& receipt);
 
+  std::string Unproven(const std::string& payment_id, const std::string& debited_at);
+
   std::string file_;
   Points* points_;
   std::unique_ptr<integration::ScratchGateway> gateway_;
   std::vector<Pair> pairs_;
   int64_t money_ = 0;
+  std::atomic<size_t> receipts_ = 0;  // of completed payments
 };
 
 }  // namespace paygate::crash

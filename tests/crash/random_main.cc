@@ -64,6 +64,11 @@ int main(int argc, char** argv) {
                   << " s" << std::endl;
       }
     }
+    if (const std::string wrong = market.Unproven(); !wrong.empty()) {
+      std::cout << market.Log() << "\nafter the last round: " << wrong << "\nseed " << seed << "\n";
+      return 1;
+    }
+    std::cout << "every debit is proven by an older authorisation" << std::endl;
   } catch (const std::exception& e) {
     std::cout << e.what() << "\nseed " << seed << "\n";
     return 1;

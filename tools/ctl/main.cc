@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/file.h"
 #include "base/ipc.h"
 #include "base/log.h"
 #include "gateway/config.h"
@@ -43,6 +44,7 @@ struct Command {
 };
 
 constexpr char kExport[] = "audit.export";  // several requests: tools/ctl/audit_export.h
+constexpr char kEvidence[] = "evidence";    // its answer goes into a file
 const Argument kId{"id", "id", "ID of the participant (22 characters)", true};
 const Argument kClaim{"claim", "claim", "ID of the claim, or of its payment", true};
 const Argument kLimit{"limit", "--limit", "Rows at most (1 to 200; 50)", false};
@@ -85,6 +87,11 @@ const std::vector<Command> kCommands = {
      "Refuse a participant for the time being",
      {kId, {"note", "--note", "Why; shown by participants show", false}}},
     {{"release"}, "participants.release", "End a hold", {kId}},
+    {{"evidence"},
+     kEvidence,
+     "Write the file that proves a payment, for paygate-audit verify-evidence",
+     {{"payment_id", "payment_id", "As in the receipt", true},
+      {"out", "--out", "The file (evidence-PAYMENT_ID.json); not overwritten", false}}},
     {{"audit", "checkpoint"}, "audit.checkpoint", "Sign the audit log's head, and show it", {}},
     {{"audit", "export"},
      kExport,
@@ -100,6 +107,7 @@ Examples:
   paygatectl hold 3Zr1uXbn5mSg0Yt8c2QdLw --note "fraud desk, case 17"
   paygatectl claim decide CLAIM_ID --refund --reason "the parcel went to another town"
   paygatectl audit export log-2027-01
+  paygatectl evidence PAYMENT_ID --out payment.json
   paygatectl --json payments show PAYMENT_ID | jq .state
 
 Exit codes: 0 done, 1 refused or not found, 2 usage, 3 the engine does not answer, 4 not allowed.)";
@@ -200,6 +208,24 @@ int Export(const std::string& socket, const std::string& directory, bool json) {
   return Finish(ControlReply{.json = done.dump(), .error_code = {}, .error = {}}, json);
 }
 
+int WriteEvidence(const std::string& socket, std::map<std::string, std::string>& given, bool force,
+                  bool json) {
+  const std::string& id = given["payment_id"];
+  const auto reply = Ask(socket, {kEvidence, {{"payment_id", id}}});
+  if (!reply || !reply->ok()) return Finish(reply, json);
+  const std::string file = given["out"].empty() ? "evidence-" + id + ".json" : given["out"];
+  const auto written = force ? paygate::base::ReplaceFile(file, reply->json)
+                             : paygate::base::WriteNewFile(file, reply->json);
+  if (!written) {
+    const bool there = written.error().code == ErrorCode::kAlreadyExists;
+    std::fprintf(stderr, "paygatectl: %s%s\n", written.error().message.c_str(),
+                 there ? "; --force overwrites it" : "");
+    return kUsage;
+  }
+  const Json done = {{"file", file}, {"bytes", reply->json.size()}};
+  return Finish(ControlReply{.json = done.dump(), .error_code = {}, .error = {}}, json);
+}
+
 // Groups of one word each, as "participants", hold the commands of two words.
 void AddCommands(CLI::App& app, ControlRequest& request,
                  std::map<std::string, std::string>& given) {
@@ -252,6 +278,8 @@ int main(int argc, char** argv) {
   ControlRequest request;
   std::map<std::string, std::string> given;
   AddCommands(app, request, given);
+  bool force = false;
+  app.get_subcommand(kEvidence)->add_flag("--force", force, "Overwrite the file");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -266,5 +294,6 @@ int main(int argc, char** argv) {
     socket = config->ControlSocket();
   }
   if (request.command == kExport) return Export(socket, given["directory"], json);
+  if (request.command == kEvidence) return WriteEvidence(socket, given, force, json);
   return Finish(Ask(socket, request), json);
 }
