@@ -79,7 +79,7 @@ TEST(AdapterCheck, TheExampleKeepsEveryRule) {
                                       << "\naccount " << kSue << "\n";
   ExpectKept(Examine(dir, "libpaygate_bank_example.so", dir / "example.conf", kAlice, kSue,
                      {"--limit-s", "60"}),
-             {"returns", "enrolment", "notices"});
+             {"returns", "enrolment", "notices", "statement"});
 }
 
 struct Broken {
