@@ -21,6 +21,7 @@
 #include "base/result.h"
 #include "storage/audit_log.h"
 #include "storage/payment.h"
+#include "storage/reconciliation.h"
 
 namespace paygate::storage {
 
@@ -287,6 +288,7 @@ class Store {
   virtual Registrations& registrations() = 0;
   virtual CertificateRegister& certificates() = 0;
   virtual BankNotices& bank_notices() = 0;
+  virtual Reconciliation& reconciliation() = 0;
   virtual CertificateStatuses& statuses() = 0;
   virtual Mailbox& mailbox() = 0;
   virtual AuditLog& audit() = 0;

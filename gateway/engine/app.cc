@@ -16,6 +16,7 @@
 #include "gateway/engine/control_server.h"
 #include "gateway/engine/engine.h"
 #include "gateway/engine/operator_commands.h"
+#include "gateway/engine/reconciliation_commands.h"
 #include "gateway/engine/reloader.h"
 #include "hsm/token/client.h"
 #include "storage/rocksdb/rocks_store.h"
@@ -165,6 +166,7 @@ Status RunEngine(const std::string& config_path, const base::Clock& clock) {
   AddOperatorCommands(
       {.gateway_id = config.gateway_id, .clock = clock, .store = *store, .bank = *bank}, control);
   AddAuditCommands(store->audit(), engine.audit(), control);
+  AddReconciliationCommands(engine.reconciler(), control);
   ASSIGN_OR_RETURN(auto control_server, ControlServer::Open(config.ControlSocket(),
                                                             config.control.users, control));
   ASSIGN_OR_RETURN(auto listener, base::Listener::Open(config.EngineSocket()));

@@ -28,6 +28,7 @@
 #include "gateway/engine/ocsp.h"
 #include "gateway/engine/parking.h"
 #include "gateway/engine/payment.h"
+#include "gateway/engine/reconciler.h"
 #include "gateway/engine/refund.h"
 #include "gateway/engine/registration.h"
 #include "gateway/engine/renewal.h"
@@ -54,6 +55,7 @@ class Engine {
   // Every 50 ms or so: time-outs, inquiries; rarely: expired keys and messages.
   void Tick();
   AuditKeeper& audit() { return audit_; }
+  Reconciler& reconciler() { return reconciler_; }
   // Refuses new requests, answers who waits, finishes what runs.
   void Drain();
 
@@ -98,6 +100,7 @@ class Engine {
   Mailbox mailbox_;
   Revocation revocation_;
   BankNotices bank_notices_;
+  Reconciler reconciler_;
   Documents documents_;
   Crls crls_;
   Ocsp ocsp_;

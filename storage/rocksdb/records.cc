@@ -44,6 +44,10 @@
 // crls           issuer_key_id                  the number of its last list: u64
 // refunds        part payment_id, refund_id     minor_units: i64, > 0, state: u8 RefundState,
 //                                               refunded_total: i64, 0 while open
+// statements     adapter                        cursor: bytes, complete_until: time
+// bookings       id of an order                 return: u8 0|1, minor_units: i64, currency
+//                                               bank_reference: bytes, booked listed: time
+// unreconciled   id of an order                 since: time
 // refused begun  be64 at, digest of a message   empty bytes; what is to be forgotten next
 #include "storage/rocksdb/records.h"
 

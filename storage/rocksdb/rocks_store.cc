@@ -23,6 +23,7 @@
 #include "storage/rocksdb/open_on.h"
 #include "storage/rocksdb/participants.h"
 #include "storage/rocksdb/payments.h"
+#include "storage/rocksdb/reconciliations.h"
 
 namespace paygate::storage::rocksdb {
 
@@ -102,6 +103,7 @@ class RocksStore final : public Store {
   Registrations& registrations() override { return participants_; }
   CertificateRegister& certificates() override { return participants_; }
   BankNotices& bank_notices() override { return participants_; }
+  Reconciliation& reconciliation() override { return reconciliations_; }
   CertificateStatuses& statuses() override { return participants_; }
   Mailbox& mailbox() override { return mailboxes_; }
   AuditLog& audit() override { return audit_; }
@@ -117,6 +119,7 @@ class RocksStore final : public Store {
   Csblks csblks_{*database_, locks_};
   Participants participants_{*database_, locks_};
   Mailboxes mailboxes_{*database_, locks_, cursors_};
+  Reconciliations reconciliations_{*database_};
 };
 
 }  // namespace
