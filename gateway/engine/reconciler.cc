@@ -217,9 +217,10 @@ Status Reconciler::Unreconciled(const std::vector<storage::Unreconciled>& rows) 
     } else {
       Note(difference, id, evidence);
     }
-    if (difference == Difference::kOpenHere) settler_.AskSoon({id});
     if (StatementDecides(evidence)) {
       settler_.TakeStatement(id, {.completed = true, .bank_reference = booking->bank_reference});
+    } else if (difference == Difference::kOpenHere) {
+      settler_.AskSoon({id});
     }
   }
   return store_.Write(changes);
@@ -235,13 +236,13 @@ void Reconciler::Note(Difference difference, const std::string& id, const Eviden
   if (e.order) {
     found.amount = e.order->intent.record().amount.ToString();
     if (e.order->settlement) {
-      found.reference = base::OutsideText(e.order->settlement->outcome().bank_reference);
+      found.reference = base::PrintableText(e.order->settlement->outcome().bank_reference);
       found.settled_at = e.order->settlement->settled_at();
     }
   }
   if (e.booking) {
     found.booked_amount = AmountOf(*e.booking);
-    found.booked_reference = base::OutsideText(e.booking->bank_reference);
+    found.booked_reference = base::PrintableText(e.booking->bank_reference);
     found.booked_at = e.booking->booked;
   }
   const base::UnixTime at = std::max(found.booked_at.value_or(base::UnixTime()),

@@ -26,7 +26,14 @@ using paygate::gateway::ControlRequest;
 using Json = nlohmann::ordered_json;
 
 // Documented in docs/man/paygatectl.8.
-enum ExitCode : int { kDone = 0, kRefused = 1, kUsage = 2, kUnreachable = 3, kForbidden = 4 };
+enum ExitCode : int {
+  kDone = 0,
+  kRefused = 1,
+  kUsage = 2,
+  kUnreachable = 3,
+  kForbidden = 4,
+  kNotReconciled = 5
+};
 
 struct Argument {
   const char* name;    // of the control request
@@ -41,6 +48,7 @@ struct Command {
   std::vector<Argument> arguments;
 };
 
+constexpr char kReconcile[] = "reconcile";    // several requests: tools/ctl/reconcile.h
 constexpr char kExport[] = "audit.export";  // several requests: tools/ctl/audit_export.h
 const Argument kId{"id", "id", "ID of the participant (22 characters)", true};
 const Argument kLimit{"limit", "--limit", "Rows at most (1 to 200; 50)", false};
@@ -71,6 +79,13 @@ const std::vector<Command> kCommands = {
      "Refuse a participant for the time being",
      {kId, {"note", "--note", "Why; shown by participants show", false}}},
     {{"release"}, "participants.release", "End a hold", {kId}},
+    {{"reconcile"},
+     kReconcile,
+     "Compare what is stored with the bank's statement, and list every difference",
+     {{"since", "--since",
+       "A day (2027-01-31) or time (…T12:00:00Z): read the statement from its beginning again, and "
+       "list only what ended then or later",
+       false}}},
     {{"audit", "checkpoint"}, "audit.checkpoint", "Sign the audit log's head, and show it", {}},
     {{"audit", "export"},
      kExport,
@@ -85,9 +100,12 @@ Examples:
   paygatectl revoke 3Zr1uXbn5mSg0Yt8c2QdLw --reason keyCompromise     # theft, told by the bank
   paygatectl hold 3Zr1uXbn5mSg0Yt8c2QdLw --note "fraud desk, case 17"
   paygatectl audit export log-2027-01
+  paygatectl reconcile && echo "store and bank agree"
+  paygatectl reconcile --since 2027-01-01     # the whole statement again
   paygatectl --json payments show PAYMENT_ID | jq .state
 
-Exit codes: 0 done, 1 refused or not found, 2 usage, 3 the engine does not answer, 4 not allowed.)";
+Exit codes: 0 done, 1 refused, not found, or reconcile found a difference, 2 usage, 3 the engine
+does not answer, 4 not allowed, 5 reconcile could not be done.)";
 
 Result<ControlReply> Ask(const std::string& socket, const ControlRequest& request) {
   auto channel = Channel::Connect(socket);
@@ -161,17 +179,38 @@ int Finish(const Result<ControlReply>& reply, bool json) {
   return kDone;
 }
 
-int Export(const std::string& socket, const std::string& directory, bool json) {
-  ControlReply refusal;
-  const auto ask = [&](const std::string& command,
-                       const std::map<std::string, std::string>& arguments) -> Result<std::string> {
+// For what takes several requests; the first refusal is kept.
+paygate::tools::ctl::Asker AskerFor(const std::string& socket, ControlReply& refusal) {
+  return [&socket, &refusal](
+             const std::string& command,
+             const std::map<std::string, std::string>& arguments) -> Result<std::string> {
     auto reply = Ask(socket, {command, arguments});
     if (!reply) return std::unexpected(reply.error());
     if (reply->ok()) return reply->json;
     refusal = *reply;
     return Fail(ErrorCode::kPermissionDenied, reply->error);
   };
-  const auto exported = paygate::tools::ctl::ExportAuditLog(ask, directory);
+}
+
+int Reconcile(const std::string& socket, const std::string& since, bool json) {
+  ControlReply refusal;
+  const auto reconciled = paygate::tools::ctl::Reconcile(AskerFor(socket, refusal), since);
+  if (!reconciled && !refusal.ok()) {
+    const int code = Finish(refusal, json);
+    return code == kRefused ? kNotReconciled : code;
+  }
+  if (!reconciled) return Finish(std::unexpected(reconciled.error()), json);
+  const int code = Finish(ControlReply{.json = reconciled->json, .error_code = {}, .error = {}},
+                          json);
+  if (code != kDone) return code;
+  if (!reconciled->done) return kNotReconciled;
+  return reconciled->differences == 0 ? kDone : kRefused;
+}
+
+int Export(const std::string& socket, const std::string& directory, bool json) {
+  ControlReply refusal;
+  const auto exported =
+      paygate::tools::ctl::ExportAuditLog(AskerFor(socket, refusal), directory);
   if (!exported && !refusal.ok()) return Finish(refusal, json);
   if (!exported) {
     std::fprintf(stderr, "paygatectl: %s\n", exported.error().message.c_str());
@@ -243,6 +282,7 @@ int main(int argc, char** argv) {
     }
     socket = config->ControlSocket();
   }
+  if (request.command == kReconcile) return Reconcile(socket, given["since"], json);
   if (request.command == kExport) return Export(socket, given["directory"], json);
   return Finish(Ask(socket, request), json);
 }
