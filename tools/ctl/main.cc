@@ -14,6 +14,7 @@
 #include "gateway/config.h"
 #include "gateway/control_frames.h"
 #include "tools/ctl/audit_export.h"
+#include "tools/ctl/reconcile.h"
 
 namespace {
 

@@ -180,9 +180,10 @@ int VerifyEnrolment(paygate_bank* bank, const char* account, const char* code,
   return Verify(bank, std::move(request), done, ctx);
 }
 
-uint32_t ToReason(const std::string& reason) {
-  if (reason == "superseded") return PAYGATE_BANK_SUPERSEDED;
-  if (reason == "cessationOfOperation") return PAYGATE_BANK_CESSATION_OF_OPERATION;
+uint32_t ReasonOf(const iso::ParticipantNotice& notice) {
+  if (notice.closed || notice.reason == "cessationOfOperation")
+    return PAYGATE_BANK_CESSATION_OF_OPERATION;
+  if (notice.reason == "superseded") return PAYGATE_BANK_SUPERSEDED;
   return PAYGATE_BANK_KEY_COMPROMISE;
 }
 
@@ -197,7 +198,7 @@ int Notices(paygate_bank* bank, const char* after, paygate_bank_noticed done, vo
           {.size = sizeof(paygate_bank_notice),
            .cursor = cursor.c_str(),
            .kind = notice.closed ? PAYGATE_BANK_ACCOUNT_CLOSED : PAYGATE_BANK_REVOKE,
-           .reason = notice.closed ? PAYGATE_BANK_CESSATION_OF_OPERATION : ToReason(notice.reason),
+           .reason = ReasonOf(notice),
            .participant_id = notice.participant_id.c_str()});
     for (const paygate_bank_notice& notice : notices) list.push_back(&notice);
     const paygate_bank_notice_list answer{.size = sizeof(paygate_bank_notice_list),
