@@ -60,7 +60,7 @@ std::string Show(const ReconciliationReport& report) {
       .Integer("began_at", base::ToNumericDate(report.began_at));
   if (report.ended) json.Integer("ended_at", base::ToNumericDate(report.ended_at));
   if (!report.failure.empty()) json.String("failure", report.failure);
-  return json.Integer("statement_complete_until_at", base::ToNumericDate(report.complete_until))
+  return json.Integer("statement_complete_until", base::ToNumericDate(report.complete_until))
       .Integer("bookings_read", static_cast<int64_t>(report.bookings))
       .Integer("waiting", static_cast<int64_t>(report.waiting))
       .Integer("count", static_cast<int64_t>(report.count))

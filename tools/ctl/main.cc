@@ -124,7 +124,7 @@ Result<ControlReply> Ask(const std::string& socket, const ControlRequest& reques
 
 bool IsTime(const std::string& name) {
   return name.ends_with("_at") || name.starts_with("not_") || name == "now" ||
-         name == "deadline" || name == "held_since";
+         name == "deadline" || name == "held_since" || name == "statement_complete_until";
 }
 
 std::string Word(const std::string& name, const Json& value) {
