@@ -4,45 +4,12 @@
 
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <sstream>
-
-#include "tests/banksim/scratch_network.h"
-#include "tests/doubles/places.h"
+#include "tests/integration/on_network.h"
 #include "tests/integration/raw_participant.h"
 
 namespace paygate::integration {
 
-using banksim::testing::ScratchNetwork;
 using protocol::PaymentResult;
-
-// Points the gateway's configuration at the network instead of the embedded bank.
-inline ScratchGateway::Options On(const ScratchNetwork& network) {
-  return {.engine = {"payment_wait_s = 1", "inquiry_interval_s = 1", "clock_skew_s = 1",
-                     "notices_interval_s = 1"},
-          .prepare = [&network](const std::string& directory) {
-            std::ofstream(directory + "/adapter.toml")
-                << network.AdapterConfig("answer_timeout_s = 3\nlate_answer_wait_s = 3\n");
-            std::stringstream text;
-            text << std::ifstream(directory + "/gateway.toml").rdbuf();
-            std::string config = text.str();
-            const size_t from = config.find("[bank]"), to = config.find("[programs]");
-            config.replace(from, to - from,
-                           "[bank]\nname = \"iso20022\"\nplugin = \"" +
-                               doubles::Library("libpaygate_bank_iso20022.so") + "\"\nconfig = \"" +
-                               directory + "/adapter.toml\"\n\n");
-            std::ofstream(directory + "/gateway.toml") << config;
-          }};
-}
-
-inline Customer CustomerOf(const ScratchNetwork& network, const std::string& bank) {
-  const std::string iban = network.Ibans(bank)[0];
-  return {.name = "A customer",
-          .iban = iban,
-          .currency = "GBP",
-          .enrolment_code = network.CodeOf(iban),
-          .balance = 100'000};
-}
 
 struct NetworkPayment : testing::Test {
   static constexpr std::chrono::seconds kLong{90};
