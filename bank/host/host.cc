@@ -28,7 +28,8 @@ std::optional<Calls::Result> ToAnswer(const paygate_bank_result* r) {
   if (r->evidence_size > kMaxEvidenceBytes) return std::nullopt;
   Answer a{.outcome = static_cast<Outcome>(r->outcome)};
   if (a.outcome == Outcome::kRejected) a.reason = Short(r->reason, kMaxReason);
-  if (a.outcome == Outcome::kCompleted) a.bank_reference = Short(r->bank_reference, kMaxReferenceBytes);
+  if (a.outcome == Outcome::kCompleted)
+    a.bank_reference = Short(r->bank_reference, kMaxReferenceBytes);
   if (r->evidence) a.evidence.assign(reinterpret_cast<const char*>(r->evidence), r->evidence_size);
   return a;
 }

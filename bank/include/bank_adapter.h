@@ -130,8 +130,8 @@ typedef struct {
   const paygate_bank_notice* const* notices; /* oldest first */
 } paygate_bank_notice_list;
 
-/* What the bank has booked for good on orders of this gateway: the same that it calls COMPLETED, and
- * nothing else. Each order stands there once. No account number. */
+/* What the bank has booked for good on orders of this gateway: the same that it calls COMPLETED,
+ * and nothing else. Each order stands there once. No account number. */
 #define PAYGATE_BANK_MAX_BOOKINGS   256u /* in one page */
 #define PAYGATE_BANK_MAX_BOOKING_ID 64u  /* bytes */
 typedef enum {

@@ -84,7 +84,8 @@ Result<std::string> Status(const OperatorParts& p) {
       .Integer("open_intents", static_cast<int64_t>(p.store.payments().OpenCount()));
   if (bank) {
     ASSIGN_OR_RETURN(const std::string cursor, p.store.bank_notices().Cursor(bank->adapter));
-    json.String("bank_adapter", base::PrintableText(bank->adapter)).String("bank_notices", base::PrintableText(cursor));
+    json.String("bank_adapter", base::PrintableText(bank->adapter))
+        .String("bank_notices", base::PrintableText(cursor));
   }
   return json.Take();
 }

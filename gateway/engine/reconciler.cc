@@ -59,7 +59,12 @@ void Reconciler::Tick() {
     failed_ = false;
     wish.swap(wish_);
   }
-  if (!wish && now < *next_) return;
+  if (!wish) {
+    if (now < *next_) return;
+    // Not while no bank is there; nor ever, of one that states nothing.
+    const auto capabilities = bank_.GetCapabilities();
+    if (!capabilities || !capabilities->statement) return;
+  }
   next_ = now + interval_;
   Begin(wish.value_or(Wish()));
 }

@@ -1,6 +1,6 @@
-// Market: a whole gateway, on a bank in a box or on the simulated financial network, whose processes
-// can be made to die at any step, with honest participants who send the identical message again
-// until they have their answer, as a wallet does.
+// Market: a whole gateway, on a bank in a box or on the simulated financial network, whose
+// processes can be made to die at any step, with honest participants who send the identical message
+// again until they have their answer, as a wallet does.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,5 @@
-// A process dies before each step of a sale, a payment and a refund, one after the other: after each
-// death both end, once, and everybody is told the same.
+// A process dies before each step of a sale, a payment and a refund, one after the other: after
+// each death both end, once, and everybody is told the same.
 #include <gtest/gtest.h>
 
 #include "tests/crash/market.h"

@@ -205,9 +205,10 @@ int Statement(paygate_bank* bank, const char* after, paygate_bank_stated done, v
            .booked = b.time});
     for (const paygate_bank_booking& booking : bookings) list.push_back(&booking);
     const std::string cursor = std::to_string(from + page.bookings.size());
+    const auto count = static_cast<uint32_t>(list.size());
     const paygate_bank_statement_page answer{.size = sizeof(paygate_bank_statement_page),
                                              .answered = asked ? 1u : 0u,
-                                             .count = asked ? static_cast<uint32_t>(list.size()) : 0,
+                                             .count = asked ? count : 0,
                                              .more = page.more ? 1u : 0u,
                                              .bookings = list.data(),
                                              .cursor = cursor.c_str(),
