@@ -208,6 +208,7 @@ void ReadEngine(Section s, Config::Engine& engine) {
   s.Time("certificate_lifetime_s", engine.certificate_lifetime_s, kDay, 10 * 366 * kDay);
   s.Time("checkpoint_interval_s", engine.checkpoint_interval_s, 1, kDay);
   s.Time("notices_interval_s", engine.notices_interval_s, 1, 3600);
+  s.Time("reconciliation_interval_s", engine.reconciliation_interval_s, 1, kDay);
   s.List("currencies", engine.currencies, CheckCurrency);
   s.Required("public_url", engine.public_url, CheckUrl);
   s.RefuseUnknown();

@@ -59,6 +59,8 @@ struct Config {
     std::chrono::seconds gateway_document_lifetime_s{3600};
     std::chrono::seconds certificate_lifetime_s{2 * 365 * 24 * 3600};
     std::chrono::seconds notices_interval_s{5};  // between questions for the bank's notices
+    std::chrono::seconds reconciliation_interval_s{3600};  // between comparisons with the bank's
+                                                           // statement
     std::chrono::seconds checkpoint_interval_s{300};  // between signed heads of the audit log
     std::vector<std::string> currencies{"EUR", "GBP", "USD"};  // accepted
     std::string public_url;               // for CRL and OCSP addresses in certificates

@@ -17,6 +17,7 @@
 #include "gateway/engine/control_server.h"
 #include "gateway/engine/engine.h"
 #include "gateway/engine/operator_commands.h"
+#include "gateway/engine/reconciliation_commands.h"
 #include "gateway/engine/reloader.h"
 #include "hsm/token/client.h"
 #include "storage/rocksdb/rocks_store.h"
@@ -168,6 +169,7 @@ Status RunEngine(const std::string& config_path, const base::Clock& clock) {
   AddClaimCommands(*store, engine.claims(), control);
   AddAuditCommands(store->audit(), engine.audit(), control);
   AddEvidenceCommand(engine.evidence(), control);
+  AddReconciliationCommands(engine.reconciler(), control);
   ASSIGN_OR_RETURN(auto control_server, ControlServer::Open(config.ControlSocket(),
                                                             config.control.users, control));
   ASSIGN_OR_RETURN(auto listener, base::Listener::Open(config.EngineSocket()));

@@ -56,6 +56,7 @@ Limits LimitsOf(const Config::Engine& config) {
           .gateway_document_lifetime = config.gateway_document_lifetime_s,
           .certificate_lifetime = config.certificate_lifetime_s,
           .notices_interval = config.notices_interval_s,
+          .reconciliation_interval = config.reconciliation_interval_s,
           .currencies = {config.currencies.begin(), config.currencies.end()}};
 }
 
@@ -132,6 +133,8 @@ Engine::Engine(const Config& config, const base::Clock& clock, const KeysInForce
       mailbox_(clock, envelope_, messages_, store.mailbox(), parking_, limits_),
       revocation_(clock, envelope_, messages_, store.certificates(), limits_),
       bank_notices_(clock, store.bank_notices(), bank, workers_, limits_.notices_interval),
+      reconciler_(clock, store.reconciliation(), store.payments(), bank, settler_, workers_,
+                  limits_.clock_skew, limits_.reconciliation_interval),
       documents_(clock, envelope_, limits_),
       crls_(clock, envelope_, store.statuses(), workers_, config.engine.public_url),
       ocsp_(clock, envelope_, store.statuses()),
@@ -276,6 +279,7 @@ void Engine::Tick() {
   settler_.Tick();
   crls_.Tick();
   bank_notices_.Tick();
+  reconciler_.Tick();
   audit_.Tick();
   claim_executor_.Tick();
   if (now < housekeep_at_) return;

@@ -30,6 +30,7 @@
 #include "gateway/engine/ocsp.h"
 #include "gateway/engine/parking.h"
 #include "gateway/engine/payment.h"
+#include "gateway/engine/reconciler.h"
 #include "gateway/engine/refund.h"
 #include "gateway/engine/registration.h"
 #include "gateway/engine/renewal.h"
@@ -59,6 +60,7 @@ class Engine {
   AuditKeeper& audit() { return audit_; }
   ClaimExecutor& claims() { return claim_executor_; }
   EvidenceExport& evidence() { return evidence_; }
+  Reconciler& reconciler() { return reconciler_; }
   // Refuses new requests, answers who waits, finishes what runs.
   void Drain();
 
@@ -107,6 +109,7 @@ class Engine {
   Mailbox mailbox_;
   Revocation revocation_;
   BankNotices bank_notices_;
+  Reconciler reconciler_;
   Documents documents_;
   Crls crls_;
   Ocsp ocsp_;

@@ -26,6 +26,7 @@ constexpr std::array<const char*, kFamilies> kFamilyNames = {
     "standings", "cursors",
     "serials", "revocations", "crls",
     "refused", "begun", "refunds", "claims", "open_claims",
+    "statements", "bookings", "unreconciled",
 };
 
 // Memory: at most the cache and the write buffers, whatever is stored (index and filter blocks live

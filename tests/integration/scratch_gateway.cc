@@ -227,6 +227,29 @@ int64_t ScratchGateway::TotalMoney() const {
   return total;
 }
 
+ScratchGateway::Reconciliation ScratchGateway::Reconcile(const std::string& arguments) const {
+  const std::string command = doubles::Program("paygatectl") + " --json --config " + directory_ +
+                              "/gateway.toml reconcile " + arguments + " 2>&1";
+  Reconciliation found;
+  FILE* pipe = popen(command.c_str(), "r");
+  char buffer[4096];
+  while (const size_t n = fread(buffer, 1, sizeof buffer, pipe)) found.out.append(buffer, n);
+  const int status = pclose(pipe);
+  found.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return found;
+}
+
+std::string ScratchGateway::Differences() const {
+  if (paygated_ == 0) return "";
+  constexpr int kNoEngine = 3, kNotReconciled = 5;
+  Reconciliation found;
+  (void)Eventually([&] {
+    found = Reconcile();
+    return found.code != kNoEngine && found.code != kNotReconciled;
+  });
+  return found.code == 0 ? "" : found.out;
+}
+
 bool ScratchGateway::LedgerIsRight() const {
   RunProgram({doubles::Program("paygate-embedded-bank"), "--config", directory_ + "/bank/bank.toml",
               "check"});

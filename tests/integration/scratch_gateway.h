@@ -51,6 +51,15 @@ class ScratchGateway {
   std::vector<Customer> Customers() const;
   int64_t BalanceOf(const std::string& iban) const;
   int64_t TotalMoney() const;
+  // paygatectl reconcile, with the exit code.
+  struct Reconciliation {
+    int code = -1;
+    std::string out;
+  };
+  Reconciliation Reconcile(const std::string& arguments = "") const;
+  // Every difference between the store and the bank's statement, as JSON; empty if there is none,
+  // or the gateway was stopped. Waits for an engine or a bank that is just being restarted.
+  std::string Differences() const;
   // paygate-embedded-bank check: conservation, no transfer applied twice.
   bool LedgerIsRight() const;
 
