@@ -15,7 +15,8 @@ namespace paygate::gateway {
 
 struct KeySpec {
   std::string label;    // CKA_LABEL in the token
-  // As paygate-token --key takes it: "jws,checkpoint,batch-root", "certificate,crl,ocsp", "decrypt".
+  // As paygate-token --key takes it: "jws,checkpoint,batch-root", "certificate,crl,ocsp",
+  // "decrypt".
   std::string purpose;
   bool operator==(const KeySpec&) const = default;
 };

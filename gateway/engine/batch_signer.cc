@@ -31,6 +31,13 @@ Result<std::vector<std::string>> BatchSigner::Sign(std::span<const UnsignedJws> 
   return std::move(own.compact);
 }
 
+size_t BatchSigner::waiting() const {
+  base::MutexLock lock(mutex_);
+  size_t messages = 0;
+  for (const Waiting* each : waiting_) messages += each->messages.size();
+  return messages;
+}
+
 BatchSigner::Batch BatchSigner::TakeBatch() {
   Batch batch;
   for (size_t leaves = 0; !waiting_.empty(); waiting_.pop_front()) {

@@ -28,6 +28,8 @@ class BatchSigner {
   // At most kMaxBatchLeaves; their bytes are borrowed until it returns.
   base::Result<std::vector<std::string>> Sign(std::span<const protocol::UnsignedJws> messages)
       EXCLUDES(mutex_);
+  // Messages for the next batch.
+  size_t waiting() const EXCLUDES(mutex_);
 
  private:
   struct Waiting {
@@ -40,7 +42,7 @@ class BatchSigner {
   void SignBatch(const Batch& batch) const;
 
   const KeysInForce& keys_;
-  base::Mutex mutex_;
+  mutable base::Mutex mutex_;
   base::CondVar changed_;
   std::deque<Waiting*> waiting_ GUARDED_BY(mutex_);
   bool signing_ GUARDED_BY(mutex_) = false;

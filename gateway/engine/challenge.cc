@@ -65,8 +65,9 @@ void Challenge::SellerBlock(std::string_view jwe, Reply reply) {
                       .block_digest = base::Sha256(body->sblk.Print()),
                       .encryption_certificate = recipient->fingerprint(),
                       .expires = expires};
-  Answer(Phase::kSellerBlock, *recipient, {protocol::kTypSellerChallenge, payload.Print(), opened->forms},
-         std::move(handshake), reply);
+  Answer(Phase::kSellerBlock, *recipient,
+         {protocol::kTypSellerChallenge, payload.Print(), opened->forms}, std::move(handshake),
+         reply);
 }
 
 // Paper 6.2.4: 1. B → PG: R3 || e_PG(BBLK || Cert_PB)
@@ -94,8 +95,9 @@ void Challenge::Payment(std::string_view jwe, Reply reply) {
                       .block_digest = base::Sha256(body->bblk.Print()),
                       .encryption_certificate = recipient->fingerprint(),
                       .expires = expires};
-  Answer(Phase::kPayment, *recipient, {protocol::kTypBuyerChallenge, payload.Print(), opened->forms},
-         std::move(handshake), reply);
+  Answer(Phase::kPayment, *recipient,
+         {protocol::kTypBuyerChallenge, payload.Print(), opened->forms}, std::move(handshake),
+         reply);
 }
 
 // protocol.md section 7: whether the payment can be refunded is decided with the answer.
