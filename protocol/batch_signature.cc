@@ -17,7 +17,6 @@
 #include <map>
 
 #include "base/encoding.h"
-#include "protocol/jws.h"
 
 namespace paygate::protocol {
 namespace {

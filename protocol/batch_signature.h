@@ -16,11 +16,10 @@
 #include "base/merkle.h"
 #include "base/result.h"
 #include "hsm/signer.h"
+#include "protocol/jws.h"
+#include "protocol/public_key.h"
 
 namespace paygate::protocol {
-
-struct JwsKeyReference;
-class PublicKey;
 
 constexpr size_t kMinBatchLeaves = 2;  // one message alone has a signature of its own
 constexpr size_t kMaxBatchLeaves = 4096;

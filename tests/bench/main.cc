@@ -35,6 +35,7 @@ int main(int argc, char** argv) {
     bench::RegisterStore();
     bench::RegisterStatus();
     bench::RegisterPayments(payments);
+    bench::RegisterSlowToken(payments);
     benchmark::RunSpecifiedBenchmarks();
     bench::TheFixture().reset();
   } catch (const std::exception& e) {
@@ -43,4 +44,5 @@ int main(int argc, char** argv) {
     return 1;
   }
   bench::PrintRatios();
+  bench::PrintSlowToken();
 }
