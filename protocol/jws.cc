@@ -61,8 +61,11 @@ base::Status ReadHeader(std::string_view header_b64, std::string_view expected_t
   RETURN_IF_ERROR(header.Finish());
 
   ASSIGN_OR_RETURN(out.algorithm, ParseAlgorithm(alg));
-  out.in_batch = forms == JwsForms::kSingleOrBatch && !out.typ.empty() &&
-                 out.typ == BatchTyp(expected_typ);
+  const bool of_a_batch = !out.typ.empty() && out.typ == BatchTyp(expected_typ);
+  out.in_batch = of_a_batch && forms == JwsForms::kSingleOrBatch;
+  if (of_a_batch && !out.in_batch) {
+    return Fail(ErrorCode::kMalformed, "a batch signature, which was not asked for here");
+  }
   if (out.typ != expected_typ && !out.in_batch) {
     return Fail(ErrorCode::kMalformed, "the JWS has another typ than this place accepts");
   }
