@@ -173,8 +173,13 @@ Status VerifyConsistency(uint64_t old_size, std::string_view old_root, uint64_t 
                          std::string_view root, const std::vector<Hash>& proof) {
   constexpr const char* kWhat = "that the later log continues the earlier one";
   if (old_size > size || size > kMaxTreeSize || !AreHashes(proof)) return NotShown(kWhat);
-  if (old_size == size) return proof.empty() && old_root == root ? Status() : Status(NotShown(kWhat));
-  if (old_size == 0) return proof.empty() && old_root == EmptyRoot() ? Status() : Status(NotShown(kWhat));
+  if (old_size == size || old_size == 0) {
+    if (!proof.empty()) return NotShown(kWhat);
+    if (old_root != (old_size == size ? root : std::string_view(EmptyRoot()))) {
+      return NotShown(kWhat);
+    }
+    return {};
+  }
   auto next = proof.begin();
   uint64_t at = old_size - 1, last = size - 1;
   while (at & 1) at >>= 1, last >>= 1;

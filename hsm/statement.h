@@ -4,8 +4,8 @@
 // was taken over cannot have a certificate signed as a "JWS" or the reverse: kJws has a base64url
 // header with exactly one `typ`, which begins "p2p-"; the DER kinds are parsed to their last byte;
 // a kCheckpoint is the four lines of audit/checkpoint.h; a kBatchRoot is the three of
-// protocol/batch_signature.cc, and says of the messages below it nothing but their hash; kSelfTest is the prefix and 32 bytes. No
-// two kinds share a first byte and a form. Thread-safe.
+// protocol/batch_signature.cc, and says of the messages below it nothing but their hash; kSelfTest
+// is the prefix and 32 bytes. No two kinds share a first byte and a form. Thread-safe.
 #pragma once
 
 #include <string>

@@ -1,11 +1,11 @@
-// One signature over the root of a Merkle tree whose leaves are JWS signing inputs: the form `+mjws`
-// of docs/protocol/batch-signatures.md, for gateways whose token is slow.
+// One signature over the root of a Merkle tree whose leaves are JWS signing inputs: the form
+// `+mjws` of docs/protocol/batch-signatures.md, for gateways whose token is slow.
 //
 // A JWS of this form is a JWS in all but its third part, which holds the root's signature, the
-// leaf's place and the path to the root. What the key signs is the root's statement (RootStatement),
-// which is no JWS signing input, no checkpoint and nothing else that any key here signs. Written
-// through SignTogether and read through protocol/jws.h, by readers that ask for it. Pure;
-// thread-safe.
+// leaf's place and the path to the root. What the key signs is the root's statement
+// (RootStatement), which is no JWS signing input, no checkpoint and nothing else that any key here
+// signs. Written through SignTogether and read through protocol/jws.h, by readers that ask for it.
+// Pure; thread-safe.
 #pragma once
 
 #include <span>

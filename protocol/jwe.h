@@ -1,8 +1,9 @@
 // JWE compact serialisation (RFC 7516) as protocol.md uses it: e_X(M), one recipient, A256GCM.
 //
 // ParseJwe checks form and header (members exactly `alg enc`, `epk` with ECDH-ES, `x5t#S256` where
-// the receiver expects one, at most one of `r1 r3 r5 handshake`, and perhaps `accept`); OpenJwe unwraps and decrypts,
-// with one error, kDecryptionFailed, for every cause after a well-formed header. Pure; thread-safe.
+// the receiver expects one, at most one of `r1 r3 r5 handshake`, and perhaps `accept`); OpenJwe
+// unwraps and decrypts, with one error, kDecryptionFailed, for every cause after a well-formed
+// header. Pure; thread-safe.
 #pragma once
 
 #include <string>

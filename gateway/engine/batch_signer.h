@@ -5,7 +5,8 @@
 // once, by the thread that brought it; what comes meanwhile is the next batch, and one of those who
 // wait signs it for all. So a batch is as large as the token is slow, and there is no timer and no
 // thread to stop. An error of the token is the error of everyone in the batch; the next batch is
-// tried on its own. Bounded by the threads that call, and by kMaxBatchLeaves. Thread-safe; blocking.
+// tried on its own. Bounded by the threads that call, and by kMaxBatchLeaves. Thread-safe; it
+// blocks.
 #pragma once
 
 #include <deque>

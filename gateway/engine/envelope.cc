@@ -73,8 +73,8 @@ Result<std::vector<std::string>> Envelope::SignEach(const std::vector<Unsigned>&
   std::vector<hsm::Statement> statements;
   inputs.reserve(messages.size());
   for (const Unsigned& message : messages) {
-    inputs.push_back(protocol::JwsSigningInput(signer.algorithm(), message.typ, keys->SignatureReference(),
-                                               message.payload));
+    inputs.push_back(protocol::JwsSigningInput(signer.algorithm(), message.typ,
+                                               keys->SignatureReference(), message.payload));
     statements.push_back({hsm::StatementKind::kJws, inputs.back()});
   }
   ASSIGN_OR_RETURN(std::vector<std::string> signatures, signer.SignAll(statements));

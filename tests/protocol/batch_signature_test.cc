@@ -77,18 +77,18 @@ TEST(BatchSignature, OfAnotherImplementationIsReadAndOursIsTheSameToTheByte) {
   const std::string_view typs[] = {kTypReceipt, kTypPaymentConfirmation, kTypBuyerChallenge};
   const std::string_view payloads[] = {R"({"a":1})", R"({"b":2})", R"({"c":3})"};
   const std::string compact[] = {
-      "eyJhbGciOiJFZERTQSIsInR5cCI6InAycC1yZWNlaXB0K21qd3MiLCJ4NXQjUzI1NiI6IkE5WnQwSWcxd2NvX0Vvek9y"
-      "Tkh6R3NsQll3bHJJUFJGcm9Rb1c4Q0RMWEkifQ.eyJhIjoxfQ.AQADAACBZjf9EPFyKREM089D-ABjJQzckEKaeXtyzp"
-      "ZpZqN2OUco_lJ-LI5GBdF0M4vcGs-cBfXrRdeGBWriArwXH-pPC3Rhry5Cfh_eKMeCHnCq3MRa_1bf1hQ7EYaCUg0cfFl"
-      "nf_FrOe-5pNwVBK44wloDQWzM_TDFYKRcbrB6DPhgBw",
-      "eyJhbGciOiJFZERTQSIsInR5cCI6InAycC1wYXltZW50LWNvbmZpcm1hdGlvbittandzIiwieDV0I1MyNTYiOiJBOVp0"
-      "MElnMXdjb19Fb3pPck5IekdzbEJZd2xySVBSRnJvUW9XOENETFhJIn0.eyJiIjoyfQ.AQADAAHzBUqWEjNyAbvZd7Aof"
-      "UQR3pux01QdgWfzZ_pA1FyF2kco_lJ-LI5GBdF0M4vcGs-cBfXrRdeGBWriArwXH-pPC3Rhry5Cfh_eKMeCHnCq3MRa_1"
-      "bf1hQ7EYaCUg0cfFlnf_FrOe-5pNwVBK44wloDQWzM_TDFYKRcbrB6DPhgBw",
-      "eyJhbGciOiJFZERTQSIsInR5cCI6InAycC1idXllci1jaGFsbGVuZ2UrbWp3cyIsIng1dCNTMjU2IjoiQTladDBJZzF3"
-      "Y29fRW96T3JOSHpHc2xCWXdscklQUkZyb1FvVzhDRExYSSJ9.eyJjIjozfQ.AQADAAJytXw_kPDQUJRQ5qw1Oc8LG46I"
-      "-V19q6phxbcZZyUZ5Qt0Ya8uQn4f3ijHgh5wqtzEWv9W39YUOxGGglINHHxZZ3_xaznvuaTcFQSuOMJaA0FszP0wxWCkX"
-      "G6wegz4YAc"};
+      "eyJhbGciOiJFZERTQSIsInR5cCI6InAycC1yZWNlaXB0K21qd3MiLCJ4NXQjUzI1NiI6IkE5WnQwSWcxd2NvX0Vv"
+      "ek9yTkh6R3NsQll3bHJJUFJGcm9Rb1c4Q0RMWEkifQ.eyJhIjoxfQ.AQADAACBZjf9EPFyKREM089D-ABjJQzckE"
+      "KaeXtyzpZpZqN2OUco_lJ-LI5GBdF0M4vcGs-cBfXrRdeGBWriArwXH-pPC3Rhry5Cfh_eKMeCHnCq3MRa_1bf1h"
+      "Q7EYaCUg0cfFlnf_FrOe-5pNwVBK44wloDQWzM_TDFYKRcbrB6DPhgBw",
+      "eyJhbGciOiJFZERTQSIsInR5cCI6InAycC1wYXltZW50LWNvbmZpcm1hdGlvbittandzIiwieDV0I1MyNTYiOiJB"
+      "OVp0MElnMXdjb19Fb3pPck5IekdzbEJZd2xySVBSRnJvUW9XOENETFhJIn0.eyJiIjoyfQ.AQADAAHzBUqWEjNyA"
+      "bvZd7AofUQR3pux01QdgWfzZ_pA1FyF2kco_lJ-LI5GBdF0M4vcGs-cBfXrRdeGBWriArwXH-pPC3Rhry5Cfh_eK"
+      "MeCHnCq3MRa_1bf1hQ7EYaCUg0cfFlnf_FrOe-5pNwVBK44wloDQWzM_TDFYKRcbrB6DPhgBw",
+      "eyJhbGciOiJFZERTQSIsInR5cCI6InAycC1idXllci1jaGFsbGVuZ2UrbWp3cyIsIng1dCNTMjU2IjoiQTladDBJ"
+      "ZzF3Y29fRW96T3JOSHpHc2xCWXdscklQUkZyb1FvVzhDRExYSSJ9.eyJjIjozfQ.AQADAAJytXw_kPDQUJRQ5qw1"
+      "Oc8LG46I-V19q6phxbcZZyUZ5Qt0Ya8uQn4f3ijHgh5wqtzEWv9W39YUOxGGglINHHxZZ3_xaznvuaTcFQSuOMJa"
+      "A0FszP0wxWCkXG6wegz4YAc"};
   const PublicKey key =
       PublicKey::FromJwk(
           R"({"crv":"Ed25519","kty":"OKP","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"})")
