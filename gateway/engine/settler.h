@@ -36,7 +36,8 @@ class Settler {
  public:
   Settler(const base::Clock& clock, const Envelope& envelope, Participants& participants,
           const ReaderForms& readers, storage::AuthorisationStore& store,
-          const storage::AuthorisationReader& payments, bank::Bank& bank, StorageKeys& storage_keys, Parking& parking, base::WorkerPool& workers,
+          const storage::AuthorisationReader& payments, bank::Bank& bank,
+          StorageKeys& storage_keys, Parking& parking, base::WorkerPool& workers,
           const Limits& limits);
 
   // A fresh intent, with the bytes that it was recorded with, and the signature forms that who
