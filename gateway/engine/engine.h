@@ -31,6 +31,7 @@
 #include "gateway/engine/parking.h"
 #include "gateway/engine/payment.h"
 #include "gateway/engine/reconciler.h"
+#include "gateway/engine/reader_forms.h"
 #include "gateway/engine/refund.h"
 #include "gateway/engine/registration.h"
 #include "gateway/engine/renewal.h"
@@ -91,6 +92,7 @@ class Engine {
 
   Envelope envelope_;
   Participants participants_;
+  ReaderForms readers_;
   Handshakes handshakes_;
   LanePasses passes_;
   SignedMessages messages_;

@@ -70,6 +70,9 @@ void RegisterStore();
 void RegisterStatus();
 void RegisterAudit();
 void RegisterPayments(size_t payments);
+void RegisterSlowToken(size_t payments);
+// What batch signatures make of a slow token.
+void PrintSlowToken();
 // One line for each kind of gateway: what a payment costs beside what it cannot avoid.
 void PrintRatios();
 
