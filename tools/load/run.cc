@@ -1,0 +1,200 @@
+// `paygate-load run`: one load, its end, the truth about it, and what is printed.
+#include <csignal>
+#include <cstdio>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
+#include "base/ipc.h"
+#include "gateway/control_frames.h"
+#include "tools/load/market.h"
+#include "tools/load/progress.h"
+#include "tools/load/result.h"
+
+namespace paygate::load {
+namespace {
+
+using base::ErrorCode;
+using base::Fail;
+
+std::atomic<bool> stopped = false;
+
+std::string Now() {
+  const std::time_t now = base::ToNumericDate(base::SystemClock().Now());
+  std::tm parts{};
+  char text[32];
+  gmtime_r(&now, &parts);
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+// The engine's status, as paygatectl shows it; empty if it cannot be asked.
+std::string AskEngine(const std::string& socket) {
+  if (socket.empty()) return {};
+  auto channel = base::Channel::Connect(socket);
+  if (!channel) return {};
+  if (!(*channel)->Send(Encode(gateway::ControlRequest{.command = "status", .arguments = {}})))
+    return {};
+  const auto frame = (*channel)->Receive();
+  const auto reply = frame ? gateway::DecodeControlReply(*frame)
+                           : base::Result<gateway::ControlReply>(std::unexpected(frame.error()));
+  return reply && reply->ok() ? reply->json : std::string();
+}
+
+class Run {
+ public:
+  Run(const RunOptions& options, Progress& progress) : options_(options), progress_(progress) {}
+
+  base::Result<Findings> All() {
+    RETURN_IF_ERROR(Resolve(options_.target));
+    bank_ = BankOf(options_.target);
+    if (!bank_ && !options_.target.no_bank_check) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  "what the bank did cannot be compared with what was told: give --bank-config "
+                  "(embedded bank), --bank-admin (paygate-banksim), or --no-bank-check");
+    }
+    ASSIGN_OR_RETURN(market_, Market::Open(options_, &stopped));
+    FindProcesses();
+    if (bank_) {
+      ASSIGN_OR_RETURN(before_, bank_->Read());
+    }
+    RETURN_IF_ERROR(market_->Begin());
+    Findings found{.options = options_, .started_at = Now()};
+    found.ended_at = market_->Load(options_.plan, options_.settle_s,
+                                   [&](double at) { OnTick(at, found); });
+    if (found.to.at < 0) found.to = Take(found.ended_at);
+    found.stopped = stopped;
+    progress_.Say("load over; asking for the ends of all payments");
+    found.settled = market_->Settle(options_.settle_s);
+    RETURN_IF_ERROR(FindTruth(found));
+    found.stats = market_->Merged();
+    found.gateway_id = market_->gateway().id;
+    found.signature_algorithm = market_->gateway().signature_algorithm;
+    found.encryption_algorithm = market_->gateway().encryption_algorithm;
+    found.participants = market_->participants();
+    return found;
+  }
+
+ private:
+  void FindProcesses() {
+    pids_ = options_.target.pids;
+    if (options_.target.control_socket.empty()) return;
+    auto behind = PidsBehind(options_.target.control_socket);
+    if (behind) pids_.insert(pids_.end(), behind->begin(), behind->end());
+  }
+
+  Sample Take(double at) const {
+    return {.at = at,
+            .own_cpu_s = OwnCpuSeconds(),
+            .processes = UseOf(pids_),
+            .engine = AskEngine(options_.target.control_socket)};
+  }
+
+  void OnTick(double at, Findings& found) {
+    const Phases& phases = options_.plan.phases;
+    if (at >= phases.steady_from() && found.from.at < 0) found.from = Take(at);
+    if ((at >= phases.end() || stopped) && found.to.at < 0 && found.from.at >= 0) {
+      found.to = Take(at);
+    }
+    if (at - shown_at_ < 1) return;
+    shown_at_ = at;
+    const char* phase = at < phases.warm_up_s       ? "warm-up"
+                        : at < phases.steady_from() ? "ramp"
+                        : at < phases.end()         ? "steady"
+                                                    : "ending";
+    progress_.Show(phase, at, phases.end(), market_->TakeRecent());
+  }
+
+  base::Status FindTruth(Findings& found) {
+    BankBook after;
+    if (bank_) {
+      ASSIGN_OR_RETURN(after, bank_->Read());
+      found.bank = bank_->Name();
+      if (const auto books = bank_->Check(); !books) found.books_problem = books.error().message;
+    }
+    found.truth_checked = bank_ != nullptr;
+    found.truth = Compare(market_->Ledgers(), bank_.get(), before_, after, found.settled);
+    return {};
+  }
+
+  RunOptions options_;
+  Progress& progress_;
+  std::unique_ptr<Bank> bank_;
+  std::unique_ptr<Market> market_;
+  std::vector<pid_t> pids_;
+  BankBook before_;
+  double shown_at_ = 0;
+};
+
+base::Status Write(const std::string& file, const std::string& text) {
+  if (file == "-") {
+    return std::fwrite(text.data(), 1, text.size(), stdout) == text.size()
+               ? base::Status()
+               : Fail(ErrorCode::kIo, "standard output is closed");
+  }
+  return base::ReplaceFile(file, text, 0644);
+}
+
+void PrintWords(const Json& json) {
+  const Json& s = json["summary"];
+  const auto number = [&](const char* name) { return s[name].get<double>(); };
+  std::fprintf(stderr,
+               "%.1f payments/s, %.1f operations/s over %.1f s; %s: p50 %.1f, p95 %.1f, p99 %.1f, "
+               "p99.99 %.1f, max %.1f ms\n",
+               number("payments_per_s"), number("operations_per_s"), number("steady_s"),
+               s["headline"].get<std::string>().c_str(), number("p50_ms"), number("p95_ms"),
+               number("p99_ms"), number("p99.99_ms"), number("max_ms"));
+  const Json& truth = json["truth"];
+  std::fprintf(stderr, "%llu payments told completed; checked: %s\n",
+               static_cast<unsigned long long>(truth["completed"].get<uint64_t>()),
+               truth["checked"].get<std::string>().c_str());
+  for (const auto& [code, n] : json["codes"].items()) {
+    std::fprintf(stderr, "  %s × %llu\n", code.c_str(),
+                 static_cast<unsigned long long>(n.get<uint64_t>()));
+  }
+  for (const auto& reason : json["verdict"]["reasons"]) {
+    std::fprintf(stderr, "FAILED: %s\n", reason.get<std::string>().c_str());
+  }
+}
+
+// Whatever the thresholds are: what no run may show.
+std::vector<std::string> Untruths(const Findings& found) {
+  std::vector<std::string> reasons;
+  for (const auto& [what, n] : found.stats.broken) {
+    reasons.push_back(what + " (" + std::to_string(n) + " times)");
+  }
+  if (!found.settled) reasons.emplace_back("not every payment's end was told in time");
+  if (!found.books_problem.empty()) reasons.push_back(found.books_problem);
+  if (!found.truth.good()) {
+    reasons.push_back(std::to_string(found.truth.findings.size()) +
+                      " findings about payments, the first: " + found.truth.findings.front());
+  }
+  return reasons;
+}
+
+}  // namespace
+
+int RunLoad(const RunOptions& options) {
+  std::signal(SIGINT, [](int) { stopped = true; });
+  std::signal(SIGTERM, [](int) { stopped = true; });
+  std::signal(SIGPIPE, SIG_IGN);
+  Progress progress(false);
+  auto found = Run(options, progress).All();
+  if (!found) {
+    progress.Say("paygate-load: " + found.error().message);
+    return found.error().code == ErrorCode::kInvalidArgument ? kUsage : kTrouble;
+  }
+  Json json = ToJson(*found);
+  const auto reasons = Untruths(*found);
+  json["verdict"] = {{"good", reasons.empty()}, {"reasons", reasons}};
+  PrintWords(json);
+  if (!options.json_file.empty()) {
+    if (const auto written = Write(options.json_file, json.dump(2) + "\n"); !written) {
+      progress.Say("paygate-load: " + written.error().message);
+      return kTrouble;
+    }
+  }
+  return reasons.empty() ? kGood : kUntrue;
+}
+
+}  // namespace paygate::load
