@@ -86,6 +86,9 @@ void AddRun(CLI::App& app, RunOptions& o, std::string& mix) {
       ->check(CLI::Range(1, 60000))
       ->capture_default_str();
   app.add_option("--seed", o.plan.seed, "Of all that is drawn by chance")->capture_default_str();
+  app.add_option("--fail-if", o.fail_if,
+                 "End with 1 if so: 'p99>50ms', 'sale.p95>30ms', 'error_rate>1%', 'throughput<500', "
+                 "'payments<200', 'not_started>0'; may be given again");
   app.add_option("--title", o.title, "What this run is called in the report");
   app.add_option("--json", o.json_file, "All figures as JSON into this file; - is standard output");
 }

@@ -1,5 +1,6 @@
 #include "tools/load/market.h"
 
+#include <algorithm>
 #include <thread>
 
 #include "tools/load/errands.h"

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/pkcs12.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <sys/stat.h>
@@ -75,10 +76,6 @@ base::Status CheckPrivate(int fd, const std::string& path) {
 
 }  // namespace
 
-struct Roster::Index {
-  std::unordered_map<std::string, Participant*> by_iban;
-};
-
 base::Result<hsm::KeyType> KeyTypeOfAlgorithm(std::string_view name) {
   if (name == "ES256") return hsm::KeyType::kP256;
   if (name == "EdDSA") return hsm::KeyType::kEd25519;
@@ -97,7 +94,6 @@ base::Result<std::unique_ptr<Roster>> Roster::Open(const std::string& directory)
   const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (fd < 0) return Fail(ErrorCode::kIo, path + ": " + std::strerror(errno));
   std::unique_ptr<Roster> roster(new Roster(fd, std::move(passphrase)));
-  roster->index_ = std::make_unique<Index>();
   RETURN_IF_ERROR(CheckPrivate(fd, path));
   ASSIGN_OR_RETURN(std::string text, base::ReadFile(path, kMaxRosterBytes));
   // A line that a crash tore was not acted on: it is written before anything is sent.
@@ -117,7 +113,7 @@ base::Result<std::unique_ptr<Roster>> Roster::Open(const std::string& directory)
 Roster::~Roster() { close(fd_); }
 
 Participant& Roster::Of(const std::string& iban) {
-  Participant*& found = index_->by_iban[iban];
+  Participant*& found = by_iban_[iban];
   if (found == nullptr) {
     participants_.push_back(std::make_unique<Participant>());
     found = participants_.back().get();
@@ -126,7 +122,7 @@ Participant& Roster::Of(const std::string& iban) {
   return *found;
 }
 
-bool Roster::Has(const std::string& iban) const { return index_->by_iban.contains(iban); }
+bool Roster::Has(const std::string& iban) const { return by_iban_.contains(iban); }
 
 base::Status Roster::Read(const std::string& text) {
   size_t number = 0;
@@ -203,7 +199,7 @@ base::Result<Participant*> Roster::Make(const CustomerRow& customer, hsm::KeyTyp
                               {"binding", made->binding}}
                              .dump()));
   Participant* kept = made.get();
-  index_->by_iban[customer.iban] = kept;
+  by_iban_[customer.iban] = kept;
   participants_.push_back(std::move(made));
   return kept;
 }

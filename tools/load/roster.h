@@ -13,6 +13,7 @@
 
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/mutex.h"
@@ -64,8 +65,7 @@ class Roster {
   const base::SecretBytes passphrase_;
   base::Mutex mutex_;  // one line is written at a time
   std::vector<std::unique_ptr<Participant>> participants_;
-  struct Index;
-  std::unique_ptr<Index> index_;
+  std::unordered_map<std::string, Participant*> by_iban_;
 };
 
 // "ES256", "EdDSA", "PS256": by the signature that its keys make. kInvalidArgument otherwise.

@@ -10,6 +10,7 @@
 #include "tools/load/market.h"
 #include "tools/load/progress.h"
 #include "tools/load/result.h"
+#include "tools/load/thresholds.h"
 
 namespace paygate::load {
 namespace {
@@ -175,6 +176,15 @@ std::vector<std::string> Untruths(const Findings& found) {
 }  // namespace
 
 int RunLoad(const RunOptions& options) {
+  std::vector<Threshold> thresholds;
+  for (const std::string& text : options.fail_if) {
+    auto threshold = ParseThreshold(text);
+    if (!threshold) {
+      std::fprintf(stderr, "paygate-load: %s\n", threshold.error().message.c_str());
+      return kUsage;
+    }
+    thresholds.push_back(std::move(*threshold));
+  }
   std::signal(SIGINT, [](int) { stopped = true; });
   std::signal(SIGTERM, [](int) { stopped = true; });
   std::signal(SIGPIPE, SIG_IGN);
@@ -185,7 +195,13 @@ int RunLoad(const RunOptions& options) {
     return found.error().code == ErrorCode::kInvalidArgument ? kUsage : kTrouble;
   }
   Json json = ToJson(*found);
-  const auto reasons = Untruths(*found);
+  auto reasons = Untruths(*found);
+  const bool untrue = !reasons.empty();
+  for (const Threshold& threshold : thresholds) {
+    const auto failure = FailureOf(threshold, found->stats, json["summary"],
+                                   HeadlineOf(options.plan.mix));
+    if (failure) reasons.push_back(*failure);
+  }
   json["verdict"] = {{"good", reasons.empty()}, {"reasons", reasons}};
   PrintWords(json);
   if (!options.json_file.empty()) {
@@ -194,7 +210,8 @@ int RunLoad(const RunOptions& options) {
       return kTrouble;
     }
   }
-  return reasons.empty() ? kGood : kUntrue;
+  if (untrue) return kUntrue;
+  return reasons.empty() ? kGood : kThresholds;
 }
 
 }  // namespace paygate::load
