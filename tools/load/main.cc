@@ -90,6 +90,16 @@ void AddRun(CLI::App& app, RunOptions& o, std::string& mix) {
                  "End with 1 if so: 'p99>50ms', 'sale.p95>30ms', 'error_rate>1%', 'throughput<500', "
                  "'payments<200', 'not_started>0'; may be given again");
   app.add_option("--title", o.title, "What this run is called in the report");
+  app.add_flag("--find-knee", o.find_knee,
+               "Search the highest rate that is held, from --rate on, and measure it");
+  app.add_option("--step", o.step_s, "With --find-knee: seconds of each rate")
+      ->check(CLI::Range(0.5, 3600.0))
+      ->capture_default_str();
+  app.add_option("--knee-latency", o.knee_p99_ms,
+                 "With --find-knee: ms within which 99 % must be; ten times the idle median if 0")
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str();
+  app.add_option("--report", o.report_file, "A page to look at, HTML, complete in itself");
   app.add_option("--json", o.json_file, "All figures as JSON into this file; - is standard output");
 }
 
@@ -121,6 +131,14 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   CLI::App* r = app.add_subcommand("run", "Load the gateway, measure, and check every payment");
   AddRun(*r, run, mix);
+  std::string a, b, report;
+  CLI::App* c = app.add_subcommand("compare", "Two results that --json wrote, side by side");
+  c->add_option("A", a, "The one")->required()->check(CLI::ExistingFile);
+  c->add_option("B", b, "The other")->required()->check(CLI::ExistingFile);
+  c->add_option("--report", report, "A page to look at, HTML");
+  CLI::App* show = app.add_subcommand("report", "The page of a result that --json wrote");
+  show->add_option("RESULT", a, "The result")->required()->check(CLI::ExistingFile);
+  show->add_option("--report", report, "The page, HTML")->required();
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -128,6 +146,8 @@ int main(int argc, char** argv) {
   }
   for (int i = 0; i < argc; ++i) run.command_line += (i > 0 ? " " : "") + std::string(argv[i]);
   if (*p) return RunPrepare(prepare);
+  if (*c) return RunCompare(a, b, report);
+  if (*show) return RunReport(a, report);
   run.plan.open_loop = run.plan.rate > 0;
   const auto parsed = ParseMix(mix);
   if (!parsed) {

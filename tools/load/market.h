@@ -28,7 +28,7 @@ class Market {
   Second TakeRecent();
   Stats Merged() const;
   std::vector<const Ledger*> Ledgers() const;
-  void ForgetStats();  // between the steps of a search
+  void ForgetStats();  // between the steps of a search; what was broken is kept
   const Gateway& gateway() const { return gateway_; }
   size_t participants() const;
 

@@ -41,6 +41,9 @@ struct RunOptions {
   std::string algorithms;  // "ES256,PS256": only participants with these; empty: all
   std::string json_file, report_file, command_line;
   std::vector<std::string> fail_if;
+  bool find_knee = false;
+  double step_s = 5;      // of the search for the knee: of each rate
+  double knee_p99_ms = 0;  // 0: ten times the median of a gateway that has nothing else to do
 };
 
 struct PrepareOptions {
@@ -60,6 +63,8 @@ base::Result<std::vector<std::pair<std::string, double>>> ParseWeights(const std
 // Each returns a program's exit code.
 int RunPrepare(const PrepareOptions& options);
 int RunLoad(const RunOptions& options);
+int RunCompare(const std::string& file_a, const std::string& file_b, const std::string& report);
+int RunReport(const std::string& file, const std::string& report);
 
 enum ExitCode : int { kGood = 0, kThresholds = 1, kUsage = 2, kUntrue = 3, kTrouble = 4 };
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "tools/load/where.h"
+
 namespace paygate::load {
 namespace {
 
@@ -44,14 +46,15 @@ Json JsonOf(const Second& second, size_t number, const Phases& phases) {
           {"max_ms", at(100)}};
 }
 
-Json Summary(const Findings& f) {
-  const Phases& phases = f.options.plan.phases;
-  const double steady_s = std::max(0.0, f.ended_at - phases.steady_from());
-  const Kind headline = HeadlineOf(f.options.plan.mix);
-  const Histogram& latency = f.stats.Of(headline).latency;
+}  // namespace
+
+Json SummaryOf(const Plan& plan, const Stats& stats, double ended_at) {
+  const double steady_s = std::max(0.0, ended_at - plan.phases.steady_from());
+  const Kind headline = HeadlineOf(plan.mix);
+  const Histogram& latency = stats.Of(headline).latency;
   uint64_t ended = 0, bad = 0;
-  for (const KindStats& kind : f.stats.kinds) {
-    if (&kind != &f.stats.Of(Kind::kHostile)) {
+  for (const KindStats& kind : stats.kinds) {
+    if (&kind != &stats.Of(Kind::kHostile)) {
       bad += kind.Ended(Verdict::kRefused) + kind.Ended(Verdict::kBusy) +
              kind.Ended(Verdict::kLost);
     }
@@ -61,15 +64,15 @@ Json Summary(const Findings& f) {
   const auto per_second = [&](uint64_t n) {
     return steady_s > 0 ? static_cast<double>(n) / steady_s : 0;
   };
-  const uint64_t all = ended + f.stats.not_started;
+  const uint64_t all = ended + stats.not_started;
   return {{"headline", std::string(Name(headline))},
           {"steady_s", steady_s},
-          {"due", f.stats.due},
-          {"not_started", f.stats.not_started},
-          {"operations_per_s", per_second(f.stats.good_within)},
-          {"payments_per_s", per_second(f.stats.payments_within)},
+          {"due", stats.due},
+          {"not_started", stats.not_started},
+          {"operations_per_s", per_second(stats.good_within)},
+          {"payments_per_s", per_second(stats.payments_within)},
           {"error_rate",
-           all > 0 ? static_cast<double>(bad + f.stats.not_started) / static_cast<double>(all) : 0},
+           all > 0 ? static_cast<double>(bad + stats.not_started) / static_cast<double>(all) : 0},
           {"mean_ms", latency.Mean() / 1000},
           {"p50_ms", Ms(latency.Percentile(50))},
           {"p90_ms", Ms(latency.Percentile(90))},
@@ -79,6 +82,8 @@ Json Summary(const Findings& f) {
           {"p99.99_ms", Ms(latency.Percentile(99.99))},
           {"max_ms", Ms(latency.max())}};
 }
+
+namespace {
 
 Json Processes(const Findings& f) {
   Json list = Json::array();
@@ -122,6 +127,22 @@ Json Load(const Findings& f) {
   load["seed"] = plan.seed;
   load["stopped"] = f.stopped;
   return load;
+}
+
+Json Knee(const Findings& f) {
+  Json steps = Json::array();
+  for (const KneeStep& step : f.knee) {
+    steps.push_back({{"rate", step.rate},
+                     {"achieved", step.achieved},
+                     {"p50_ms", step.p50_ms},
+                     {"p99_ms", step.p99_ms},
+                     {"error_rate", step.error_rate},
+                     {"held", step.held},
+                     {"why", step.why}});
+  }
+  const KneeStep* knee = KneeOf(f.knee);
+  return {{"rate", knee != nullptr ? knee->rate : 0}, {"limit_ms", f.knee_limit_ms},
+          {"steps", steps}};
 }
 
 Json Truth(const Findings& f) {
@@ -197,7 +218,7 @@ Json ToJson(const Findings& f) {
                      {"cores", machine.cores},
                      {"memory_mb", machine.memory_bytes >> 20},
                      {"kernel", machine.kernel}};
-  json["summary"] = Summary(f);
+  json["summary"] = SummaryOf(f.options.plan, f.stats, f.ended_at);
   json["kinds"] = kinds;
   json["steps"] = steps;
   json["seconds"] = seconds;
@@ -212,6 +233,10 @@ Json ToJson(const Findings& f) {
                     {"cores", wall > 0 ? own / wall : 0},
                     {"latest_tick_ms", Ms(f.stats.latest_tick_us)}};
   json["processes"] = Processes(f);
+  if (auto where = WhereOf(f.from.engine, f.to.engine, f.stats, f.stats.payments_within)) {
+    json["where"] = std::move(*where);
+  }
+  if (!f.knee.empty()) json["knee"] = Knee(f);
   json["truth"] = Truth(f);
   return json;
 }

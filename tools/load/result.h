@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "tools/load/knee.h"
 #include "tools/load/options.h"
 #include "tools/load/processes.h"
 #include "tools/load/stats.h"
@@ -33,12 +34,15 @@ struct Findings {
   Sample from, to;
   TruthReport truth;
   bool truth_checked = false;
+  std::vector<KneeStep> knee;    // of a search
+  double knee_limit_ms = 0;
   std::string books_problem;  // of the bank's own check; empty: right, or not asked
 };
 
 // The kind whose latency the headline, the thresholds and the report's first curve speak of.
 Kind HeadlineOf(const Mix& mix);
 Json ToJson(const Findings& findings);
+Json SummaryOf(const Plan& plan, const Stats& stats, double ended_at);
 Json JsonOf(const Histogram& histogram);  // mean, percentiles and curve, in ms
 constexpr double kCurve[] = {0,  10, 20, 30,   40, 50,   60,    70,    75,    80,     85,
                              90, 95, 97, 98,   99, 99.5, 99.9,  99.95, 99.99, 99.999, 100};

@@ -9,6 +9,7 @@
 #include "gateway/control_frames.h"
 #include "tools/load/market.h"
 #include "tools/load/progress.h"
+#include "tools/load/report.h"
 #include "tools/load/result.h"
 #include "tools/load/thresholds.h"
 
@@ -17,6 +18,8 @@ namespace {
 
 using base::ErrorCode;
 using base::Fail;
+
+constexpr int kRefinements = 4;  // the knee is then known to a sixteenth of the gap
 
 std::atomic<bool> stopped = false;
 
@@ -60,7 +63,9 @@ class Run {
       ASSIGN_OR_RETURN(before_, bank_->Read());
     }
     RETURN_IF_ERROR(market_->Begin());
-    Findings found{.options = options_, .started_at = Now()};
+    Findings found{.started_at = Now()};
+    if (options_.find_knee) RETURN_IF_ERROR(Search(found));
+    found.options = options_;
     found.ended_at = market_->Load(options_.plan, options_.settle_s,
                                    [&](double at) { OnTick(at, found); });
     if (found.to.at < 0) found.to = Take(found.ended_at);
@@ -77,6 +82,54 @@ class Run {
   }
 
  private:
+  // Ends with the plan of the rate that was found.
+  base::Status Search(Findings& found) {
+    Plan plan = options_.plan;
+    const double first = plan.rate;
+    plan.open_loop = false;
+    plan.concurrency = 1;
+    plan.phases = {.warm_up_s = 0.5, .ramp_s = 0, .steady_s = std::min(3.0, options_.step_s)};
+    const KneeStep idle = Try(plan);
+    if (idle.achieved <= 0) return Fail(ErrorCode::kTimeout, "nothing was done by one participant");
+    found.knee_limit_ms = options_.knee_p99_ms > 0 ? options_.knee_p99_ms : 10 * idle.p50_ms;
+    plan.open_loop = true;
+    plan.phases = {.warm_up_s = 0.2, .ramp_s = 0.8, .steady_s = options_.step_s};
+    found.knee = FindKnee(
+        first > 0 ? first : idle.achieved, kRefinements, [] { return !stopped; },
+        [&](double rate) {
+          plan.rate = rate;
+          KneeStep step = Try(plan);
+          Judge(step, found.knee_limit_ms);
+          char line[200];
+          std::snprintf(line, sizeof line, "%7.1f/s: %7.1f done, p50 %.1f, p99 %.1f ms  %s", rate,
+                        step.achieved, step.p50_ms, step.p99_ms,
+                        step.held ? "held" : step.why.c_str());
+          progress_.Say(line);
+          return step;
+        });
+    const KneeStep* knee = KneeOf(found.knee);
+    if (knee == nullptr) {
+      return Fail(ErrorCode::kTimeout, "not even the first rate was held: begin with a lower --rate");
+    }
+    options_.plan.open_loop = true;
+    options_.plan.rate = knee->rate;
+    return {};
+  }
+
+  KneeStep Try(const Plan& plan) {
+    market_->ForgetStats();
+    const double ended = market_->Load(plan, options_.settle_s, [](double) {});
+    const Json summary = SummaryOf(plan, market_->Merged(), ended);
+    market_->ForgetStats();
+    (void)market_->TakeRecent();
+    return {.rate = plan.rate,
+            .achieved = summary["operations_per_s"],
+            .p50_ms = summary["p50_ms"],
+            .p99_ms = summary["p99_ms"],
+            .error_rate = summary["error_rate"],
+            .why = {}};
+  }
+
   void FindProcesses() {
     pids_ = options_.target.pids;
     if (options_.target.control_socket.empty()) return;
@@ -204,6 +257,15 @@ int RunLoad(const RunOptions& options) {
   }
   json["verdict"] = {{"good", reasons.empty()}, {"reasons", reasons}};
   PrintWords(json);
+  if (!options.report_file.empty()) {
+    const auto page = HtmlReport(json);
+    const auto written = page ? Write(options.report_file, *page)
+                              : base::Status(std::unexpected(page.error()));
+    if (!written) {
+      progress.Say("paygate-load: " + written.error().message);
+      return kTrouble;
+    }
+  }
   if (!options.json_file.empty()) {
     if (const auto written = Write(options.json_file, json.dump(2) + "\n"); !written) {
       progress.Say("paygate-load: " + written.error().message);
