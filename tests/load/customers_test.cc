@@ -8,9 +8,9 @@ namespace {
 constexpr char kIban[] = "GB33BUKB20201555555555", kOther[] = "GB82WEST12345698765432";
 
 TEST(Customers, AreReadFromCsvByTheNamesOfItsColumns) {
-  const auto rows = ParseCustomers(std::string("bank,iban,currency,balance,enrolment_code,name\r\n") +
-                                   "B," + kIban + ",GBP,1000.00,c0de,Ann\r\n\n" +
-                                   "B," + kOther + ",EUR,5.00,c1de,Bob\n");
+  const auto rows = ParseCustomers(
+      std::string("bank,iban,currency,balance,enrolment_code,name\r\n") + "B," + kIban +
+      ",GBP,1000.00,c0de,Ann\r\n\n" + "B," + kOther + ",EUR,5.00,c1de,Bob\n");
   ASSERT_TRUE(rows);
   ASSERT_EQ(rows->size(), 2u);
   EXPECT_EQ(rows->at(0).iban, kIban);

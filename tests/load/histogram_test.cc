@@ -36,8 +36,8 @@ TEST(Histogram, AnswersEveryPercentileWithinOnePercentOfTheExactOne) {
     Histogram histogram;
     std::vector<uint64_t> values;
     for (size_t i = 0; i < n; ++i) {
-      values.push_back(std::min<uint64_t>(static_cast<uint64_t>(heavy(random)),
-                                          Histogram::kLargest));
+      values.push_back(
+          std::min<uint64_t>(static_cast<uint64_t>(heavy(random)), Histogram::kLargest));
       histogram.Record(values.back());
     }
     ExpectClose(histogram, values, seed);

@@ -17,7 +17,8 @@ KneeStep Of300(double rate) {
 }
 
 TEST(FindKnee, ComesCloseToTheHighestRateThatIsHeld) {
-  const auto steps = FindKnee(20, 5, [] { return true; }, Of300);
+  const auto steps = FindKnee(
+      20, 5, [] { return true; }, Of300);
   const KneeStep* knee = KneeOf(steps);
   ASSERT_NE(knee, nullptr);
   EXPECT_LE(knee->rate, 300);
@@ -37,7 +38,8 @@ TEST(FindKnee, FindsNoneWhenNotEvenTheFirstRateIsHeld) {
 
 TEST(FindKnee, EndsWhenItIsStopped) {
   int left = 2;
-  const auto steps = FindKnee(1, 5, [&] { return left-- > 0; }, Of300);
+  const auto steps = FindKnee(
+      1, 5, [&] { return left-- > 0; }, Of300);
   EXPECT_EQ(steps.size(), 2u);
 }
 

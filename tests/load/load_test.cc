@@ -62,17 +62,28 @@ struct Load : testing::Test {
     }
   }
   Ran Prepare(const std::vector<std::string>& more) const {
-    std::vector<std::string> words{"prepare", "--config",    File("gateway.toml"),
-                                   "--dir",   File("people"), "--customers",
-                                   File("customers.csv")};
+    std::vector<std::string> words{"prepare",      "--config",    File("gateway.toml"), "--dir",
+                                   File("people"), "--customers", File("customers.csv")};
     words.insert(words.end(), more.begin(), more.end());
     return RunLoad(words);
   }
   // A short run; its result is in `result`.
   Ran Run(const std::vector<std::string>& more) {
-    std::vector<std::string> words{"run",     "--config", File("gateway.toml"), "--dir",
-                                   File("people"), "--warm-up", "0.3", "--ramp", "0.3", "--steady",
-                                   "2",       "--verify-share", "1", "--json", File("result.json")};
+    std::vector<std::string> words{"run",
+                                   "--config",
+                                   File("gateway.toml"),
+                                   "--dir",
+                                   File("people"),
+                                   "--warm-up",
+                                   "0.3",
+                                   "--ramp",
+                                   "0.3",
+                                   "--steady",
+                                   "2",
+                                   "--verify-share",
+                                   "1",
+                                   "--json",
+                                   File("result.json")};
     words.insert(words.end(), more.begin(), more.end());
     const Ran ran = RunLoad(words);
     result = json::parse(ReadText(File("result.json")), nullptr, false);

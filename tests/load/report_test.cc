@@ -32,9 +32,13 @@ Findings Sample() {
     f.stats.At(t).payments = 100;
     f.stats.At(t).micros = {1000, 2000, 90000};
   }
-  f.from = {.at = 2, .own_cpu_s = 1, .processes = {{.pid = 7, .name = "engine", .cpu_s = 3}},
+  f.from = {.at = 2,
+            .own_cpu_s = 1,
+            .processes = {{.pid = 7, .name = "engine", .cpu_s = 3}},
             .engine = R"({"meters":{"sign":{"count":10,"operations":15,"micros":1000}}})"};
-  f.to = {.at = 10, .own_cpu_s = 2, .processes = {{.pid = 7, .name = "engine", .cpu_s = 9}},
+  f.to = {.at = 10,
+          .own_cpu_s = 2,
+          .processes = {{.pid = 7, .name = "engine", .cpu_s = 9}},
           .engine = R"({"meters":{"sign":{"count":3010,"operations":4015,"micros":2001000}}})"};
   return f;
 }
@@ -47,8 +51,8 @@ Json Result(const Findings& f) {
 
 // What a browser would fetch or run.
 void ExpectSelfContained(const std::string& page) {
-  for (const char* foreign : {"<script", "<link", "<img", "<iframe", "url(", "@import", " src=",
-                              " href=", "javascript:", "onload=", "onclick="}) {
+  for (const char* foreign : {"<script", "<link", "<img", "<iframe", "url(", "@import",
+                              " src=", " href=", "javascript:", "onload=", "onclick="}) {
     EXPECT_EQ(page.find(foreign), std::string::npos) << foreign;
   }
 }
@@ -135,8 +139,7 @@ TEST(Result, CountsNotStartedAsErrors) {
 }
 
 TEST(EscapeHtml, LeavesNoCharacterThatMeansSomething) {
-  EXPECT_EQ(EscapeHtml("<a b=\"c\" d='e'>&\x01"),
-            "&lt;a b=&quot;c&quot; d=&#39;e&#39;&gt;&amp;?");
+  EXPECT_EQ(EscapeHtml("<a b=\"c\" d='e'>&\x01"), "&lt;a b=&quot;c&quot; d=&#39;e&#39;&gt;&amp;?");
 }
 
 TEST(Short, HasAsManyDigitsAsAReaderWants) {

@@ -47,9 +47,7 @@ TEST_F(Thresholds, TakeUnitsAndBothDirections) {
   EXPECT_TRUE(Failure("mean>50"));
 }
 
-TEST_F(Thresholds, FailWhereNothingWasMeasured) {
-  EXPECT_TRUE(Failure("mailbox.p99>1s"));
-}
+TEST_F(Thresholds, FailWhereNothingWasMeasured) { EXPECT_TRUE(Failure("mailbox.p99>1s")); }
 
 TEST_F(Thresholds, SayWhatTheValueIs) {
   EXPECT_EQ(Failure("payments<500").value(), "payments<500: it is 200.000");

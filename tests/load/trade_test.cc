@@ -57,8 +57,8 @@ struct Operations : testing::Test {
 };
 
 TEST_F(Operations, AHostileRequestThatIsAcceptedIsABreach) {
-  for (const Attack attack : {Attack::kGarbage, Attack::kTooLarge, Attack::kWrongType,
-                              Attack::kUnknownMember}) {
+  for (const Attack attack :
+       {Attack::kGarbage, Attack::kTooLarge, Attack::kWrongType, Attack::kUnknownMember}) {
     Trade trade(scene, Kind::kHostile, seller, buyer, std::nullopt, attack);
     ASSERT_EQ(trade.Begin().what, Next::What::kAsk);
     const Next next = trade.OnAnswer({.status = 201, .content_type = "application/jose"});
@@ -89,9 +89,10 @@ TEST_F(Operations, ABusyGatewayEndsATradeBeforeAnythingBindingAndSaysHowLongToWa
 TEST_F(Operations, AnAnswerThatIsNotEncryptedToWhoAskedDoesNotHold) {
   Trade trade(scene, Kind::kSale, seller, buyer, std::nullopt);
   (void)trade.Begin();
-  const auto sealed = Must(protocol::SealJwe(gateway.encryption_key, std::string(43, 'B'), {}, "{}"));
-  const Next next = trade.OnAnswer(
-      {.status = 200, .content_type = "application/jose", .body = sealed});
+  const auto sealed =
+      Must(protocol::SealJwe(gateway.encryption_key, std::string(43, 'B'), {}, "{}"));
+  const Next next =
+      trade.OnAnswer({.status = 200, .content_type = "application/jose", .body = sealed});
   EXPECT_EQ(next.verdict, Verdict::kBroken);
 }
 

@@ -31,16 +31,18 @@ std::string Altered(std::string text) {
 
 std::string_view Name(Attack attack) {
   constexpr std::string_view kNames[kAttacks] = {
-      "none",          "garbage",        "too-large",  "wrong-type",
-      "unknown-member", "forged-signature", "other-price", "forged-csblk",
-      "wrong-handshake", "own-sale",      "swapped-parties", "pay-again"};
+      "none",        "garbage",         "too-large",
+      "wrong-type",  "unknown-member",  "forged-signature",
+      "other-price", "forged-csblk",    "wrong-handshake",
+      "own-sale",    "swapped-parties", "pay-again"};
   return kNames[static_cast<size_t>(attack)];
 }
 
 Next Trade::Crude() {
   crude_ = true;
-  Ask ask{.step = Step::kHostile, .path = "/v1/payments", .body = "eyJ" + base::HexEncode(
-                                                                              base::RandomBytes(64))};
+  Ask ask{.step = Step::kHostile,
+          .path = "/v1/payments",
+          .body = "eyJ" + base::HexEncode(base::RandomBytes(64))};
   if (attack_ == Attack::kTooLarge) ask.body.assign(scene_.gateway.request_bytes + 1, 'A');
   if (attack_ == Attack::kWrongType) ask.type = "application/json";
   if (attack_ == Attack::kUnknownMember) {
@@ -76,9 +78,9 @@ Next Trade::Authorise(const std::string& answer) {
   }
   // A forger has the buyer's certificate and not the buyer's key.
   hsm::Signer& signer = attack_ == Attack::kForgedSignature ? *seller_->signer : *buyer_->signer;
-  auto jws = SignJws(signer, kTypPaymentAuthorisation,
-                     {.name = KeyName::kX5c, .x5c = {buyer_->signature_certificate}},
-                     payload.Print());
+  auto jws =
+      SignJws(signer, kTypPaymentAuthorisation,
+              {.name = KeyName::kX5c, .x5c = {buyer_->signature_certificate}}, payload.Print());
   if (!jws) return Broken(jws.error().message);
   digest_ = DigestOfCompact(*jws).value_or("");
   const PaymentAuthorisationBody message{.authorisation = std::move(*jws),

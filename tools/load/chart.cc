@@ -89,7 +89,7 @@ class Frame {
  private:
   std::vector<std::pair<double, std::string>> TicksX() const {
     if (chart_.percentiles) {
-      return {{0, "0"},        {50, "50 %"},      {90, "90 %"},       {99, "99 %"},
+      return {{0, "0"},         {50, "50 %"},       {90, "90 %"},        {99, "99 %"},
               {99.9, "99.9 %"}, {99.99, "99.99 %"}, {99.999, "99.999 %"}};
     }
     std::vector<std::pair<double, std::string>> ticks;
@@ -116,8 +116,8 @@ std::string Line(const Series& series, const Frame& frame) {
            Format("L%.1f %.1fL%.1f %.1fZ\"/>", frame.X(series.points.back().first), base,
                   frame.X(series.points.front().first), base);
   }
-  return out + Format("<path class=\"line c%d%s\" d=\"", series.colour,
-                      series.dashed ? " dashed" : "") +
+  return out +
+         Format("<path class=\"line c%d%s\" d=\"", series.colour, series.dashed ? " dashed" : "") +
          path + "\"/>";
 }
 
@@ -132,7 +132,8 @@ std::string Hints(const Chart& chart, const Frame& frame) {
     const double right = i + 1 == first.size() ? x : (x + frame.X(first[i + 1].first)) / 2;
     std::string words = Short(first[i].first) + " " + chart.unit_x;
     for (const Series& series : chart.series) {
-      if (i < series.points.size()) words += "\n" + series.name + " " + Short(series.points[i].second);
+      if (i >= series.points.size()) continue;
+      words += "\n" + series.name + " " + Short(series.points[i].second);
     }
     out += Format("<rect class=\"hint\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\">",
                   left, kTop, std::max(1.0, right - left), kPlotHeight) +
@@ -147,11 +148,21 @@ std::string EscapeHtml(std::string_view text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
       default:
         out += static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t' ? '?' : c;
     }
@@ -169,8 +180,8 @@ std::string Short(double value) {
     }
     return digits;
   }
-  std::string text = Format(size >= 100 ? "%.0f" : size >= 10 ? "%.1f" : size >= 1 ? "%.2f" : "%.3f",
-                            value);
+  const char* format = size >= 100 ? "%.0f" : size >= 10 ? "%.1f" : size >= 1 ? "%.2f" : "%.3f";
+  std::string text = Format(format, value);
   if (text.contains('.')) {
     while (text.ends_with('0')) text.pop_back();
     if (text.ends_with('.')) text.pop_back();
@@ -188,9 +199,9 @@ std::string Legend(const std::vector<std::pair<std::string, int>>& names) {
 
 std::string LineChart(const Chart& chart) {
   const Frame frame(chart);
-  std::string out = Format("<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"", kWidth,
-                           kHeight) +
-                    EscapeHtml(chart.label) + "\">";
+  std::string out =
+      Format("<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"", kWidth, kHeight) +
+      EscapeHtml(chart.label) + "\">";
   for (const Band& band : chart.bands) {
     const double from = frame.X(band.from), to = frame.X(band.to);
     if (to <= from) continue;

@@ -16,7 +16,7 @@ std::string Short(double value);
 struct Series {
   std::string name;
   int colour = 0;
-  bool area = false;    // filled down to the axis
+  bool area = false;  // filled down to the axis
   bool dashed = false;
   std::vector<std::pair<double, double>> points;  // in the order of x
 };

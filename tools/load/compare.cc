@@ -96,9 +96,9 @@ std::string Where(const Json& a, const Json& b) {
     rows.push_back(
         {x[i].name, Short(x[i].value), Short(y[i].value), Change(x[i].value, y[i].value)});
   }
-  return Section("Where the time of a payment goes", "",
-                 BarChart("Milliseconds by phase", {{"A", x}, {"B", y}}, "ms") + Legend(names) +
-                     Table(rows));
+  return Section(
+      "Where the time of a payment goes", "",
+      BarChart("Milliseconds by phase", {{"A", x}, {"B", y}}, "ms") + Legend(names) + Table(rows));
 }
 
 std::string Cpu(const Json& a, const Json& b) {
@@ -126,7 +126,9 @@ std::string Differences(const Json& a, const Json& b) {
       rows.push_back({std::string(part) + " · " + name, value.dump(), other.dump()});
     }
   }
-  if (rows.size() == 1) return Section("What differs", "Machine, gateway and load are the same.", "");
+  if (rows.size() == 1) {
+    return Section("What differs", "Machine, gateway and load are the same.", "");
+  }
   return Section("What differs", "Besides what is meant to differ, there should be nothing here.",
                  Table(rows));
 }
@@ -151,10 +153,10 @@ base::Result<std::string> HtmlComparison(const Json& a, const Json& b) {
                  ? std::string()
                  : "<p><span class=\"badge bad\">Run " + std::string(which) + " failed</span></p>";
     };
-    return Page("Two runs", "<h1>Two runs side by side</h1>\n<p class=\"sub\">" +
-                                EscapeHtml(name_a) + " · " + EscapeHtml(LoadInWords(a)) + "<br>" +
-                                EscapeHtml(name_b) + " · " + EscapeHtml(LoadInWords(b)) + "</p>\n" +
-                                bad(a, "A") + bad(b, "B") + Figures(a, b, "A", "B") +
+    const std::string head = "<h1>Two runs side by side</h1>\n<p class=\"sub\">" +
+                             EscapeHtml(name_a + " · " + LoadInWords(a)) + "<br>" +
+                             EscapeHtml(name_b + " · " + LoadInWords(b)) + "</p>\n";
+    return Page("Two runs", head + bad(a, "A") + bad(b, "B") + Figures(a, b, "A", "B") +
                                 Curves(a, b) +
                                 Over(a, b, "payments", "Payments a second", "a second", false) +
                                 Over(a, b, "p99_ms", "99 % are faster, over time", "ms", true) +

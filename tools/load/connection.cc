@@ -68,9 +68,8 @@ std::string_view Trim(std::string_view text) {
 }
 
 bool Is(std::string_view name, std::string_view lower) {
-  return std::ranges::equal(name, lower, [](unsigned char a, unsigned char b) {
-    return std::tolower(a) == b;
-  });
+  return std::ranges::equal(name, lower,
+                            [](unsigned char a, unsigned char b) { return std::tolower(a) == b; });
 }
 
 bool ReadNumber(std::string_view text, auto& out) {

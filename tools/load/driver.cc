@@ -90,8 +90,8 @@ void Driver::RunLoop() {
   ended_ = false;
   tick_due_ = Elapsed() + kTick_s;
   event* tick = event_new(
-      base_, -1, EV_PERSIST,
-      [](int, short, void* self) { static_cast<Driver*>(self)->OnTick(); }, this);
+      base_, -1, EV_PERSIST, [](int, short, void* self) { static_cast<Driver*>(self)->OnTick(); },
+      this);
   const timeval interval = After(kTick_s);
   event_add(tick, &interval);
   StartMore();
@@ -189,7 +189,7 @@ Participant& Driver::Someone(const Participant* but) {
 std::unique_ptr<Operation> Driver::Draw() {
   double sum = 0;
   for (const double weight : plan_.mix) sum += weight;
-  double at = std::uniform_real_distribution<double>(0, sum)(scene_.random);
+  double at = std::uniform_real_distribution<double>(0, sum)(scene_.dice);
   auto kind = Kind::kPurchase;
   for (size_t i = 0; i < kKinds; ++i) {
     if (plan_.mix[i] <= 0) continue;
@@ -232,8 +232,8 @@ std::unique_ptr<Operation> Driver::DrawHostile() {
       seller = offer->seller;
     }
   }
-  return std::make_unique<Trade>(scene_, Kind::kHostile, *seller, Someone(seller),
-                                 std::move(offer), attack);
+  return std::make_unique<Trade>(scene_, Kind::kHostile, *seller, Someone(seller), std::move(offer),
+                                 attack);
 }
 
 void Driver::Launch(std::unique_ptr<Operation> operation, double due) {
@@ -248,9 +248,9 @@ void Driver::Launch(std::unique_ptr<Operation> operation, double due) {
   flight.operation = std::move(operation);
   flight.operation->due = flight.operation->half_from = due;
   if (idle_.empty()) {
-    connections_.push_back(std::make_unique<Connection>(
-        base_, scene_.gateway.endpoint, *this, connections_.size() + options_.number,
-        options_.sources));
+    connections_.push_back(std::make_unique<Connection>(base_, scene_.gateway.endpoint, *this,
+                                                        connections_.size() + options_.number,
+                                                        options_.sources));
     idle_.push_back(connections_.back().get());
   }
   flight.connection = idle_.back();

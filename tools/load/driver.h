@@ -26,9 +26,9 @@ struct Plan {
   Phases phases;
   Mix mix{1, 0, 0, 0, 0, 0};
   bool open_loop = false;
-  uint32_t concurrency = 1;       // closed loop: participants at work at once
-  double rate = 0;                // open loop: operations a second
-  bool even = false;              // open loop: at equal distances
+  uint32_t concurrency = 1;         // closed loop: participants at work at once
+  double rate = 0;                  // open loop: operations a second
+  bool even = false;                // open loop: at equal distances
   uint32_t max_outstanding = 1000;  // open loop: beyond, an operation counts as not started
   uint64_t seed = 1;
 };
@@ -36,8 +36,8 @@ struct Plan {
 class Driver final : public Connection::Owner {
  public:
   struct Options {
-    size_t number = 0;   // of this driver, so that sources differ
-    size_t sources = 1;  // loopback addresses
+    size_t number = 0;                        // of this driver, so that sources differ
+    size_t sources = 1;                       // loopback addresses
     const std::atomic<bool>* stop = nullptr;  // ends the load early
   };
   Driver(Scene& scene, Options options);

@@ -67,8 +67,7 @@ Next Registration::Take(const std::string& json) {
     ASSIGN_OR_RETURN(const std::string jws, ParseSingle(json, "registered"));
     ASSIGN_OR_RETURN(const std::string said, scene_.Read(jws, kTypRegistered));
     ASSIGN_OR_RETURN(const auto payload, RegisteredPayload::Parse(said));
-    if (payload.iss != scene_.gateway.id || payload.request != digest_ ||
-        payload.nonce != nonce_) {
+    if (payload.iss != scene_.gateway.id || payload.request != digest_ || payload.nonce != nonce_) {
       return Fail(ErrorCode::kNotYours, "registered was another");
     }
     ASSIGN_OR_RETURN(const auto signature, Certificate::Parse(payload.signature_certificate));

@@ -57,8 +57,7 @@ class Mailbox final : public Operation {
 // The identical authorisation, until its end is known.
 class Inquiry final : public Operation {
  public:
-  Inquiry(Scene& scene, size_t fact)
-      : Operation(Kind::kPayment), scene_(scene), fact_(fact) {}
+  Inquiry(Scene& scene, size_t fact) : Operation(Kind::kPayment), scene_(scene), fact_(fact) {}
   Next Begin() override;
   Next OnAnswer(const HttpAnswer& answer) override;
   Next OnLost(const std::string& why) override;

@@ -29,8 +29,8 @@ base::Result<Gateway> LearnGateway(const std::string& url, const std::string& ro
                    participant::OpenHttpsTransport(
                        {.url = url, .root_pem = root_pem, .allow_plain_loopback = true}));
   const base::SystemClock clock;
-  ASSIGN_OR_RETURN(const auto trust, participant::GatewayTrust::Create(root_pem, "", *transport,
-                                                                       clock, nullptr));
+  ASSIGN_OR_RETURN(const auto trust,
+                   participant::GatewayTrust::Create(root_pem, "", *transport, clock, nullptr));
   ASSIGN_OR_RETURN(const auto document, trust->Document());
   ASSIGN_OR_RETURN(const auto encryption, trust->EncryptionCertificate());
   Gateway gateway{.endpoint = std::move(endpoint),

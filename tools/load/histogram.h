@@ -26,8 +26,8 @@ class Histogram {
   uint64_t Percentile(double percent) const;
 
  private:
-  static constexpr int kExactBits = 8;                         // below 2^8: one bucket a value
-  static constexpr size_t kHalf = 1u << (kExactBits - 1);      // buckets of each further octave
+  static constexpr int kExactBits = 8;                     // below 2^8: one bucket a value
+  static constexpr size_t kHalf = 1u << (kExactBits - 1);  // buckets of each further octave
   static constexpr size_t kBuckets = kHalf * (36 - kExactBits + 2);
   static size_t BucketOf(uint64_t micros);
   static uint64_t TopOf(size_t bucket);

@@ -13,11 +13,11 @@
 namespace paygate::load {
 
 enum class Told : uint8_t {
-  kNothing,    // sent, and no answer has come
-  kPending,    // the gateway has it, the bank has not answered
+  kNothing,  // sent, and no answer has come
+  kPending,  // the gateway has it, the bank has not answered
   kCompleted,
-  kFailed,     // a signed receipt says that no money moved
-  kRefused,    // refused, or never taken: no money may move
+  kFailed,   // a signed receipt says that no money moved
+  kRefused,  // refused, or never taken: no money may move
 };
 
 struct PaymentFact {
@@ -26,10 +26,10 @@ struct PaymentFact {
   const Participant* seller = nullptr;
   int64_t amount = 0;  // minor units
   Told told = Told::kNothing;
-  bool contradicted = false;      // two answers that exclude each other
+  bool contradicted = false;  // two answers that exclude each other
   std::string bank_reference;
-  std::string jwe;                // the authorisation as it was sent, until its end is known
-  uint32_t confirmations = 0;     // that came to the seller's mailbox
+  std::string jwe;             // the authorisation as it was sent, until its end is known
+  uint32_t confirmations = 0;  // that came to the seller's mailbox
   bool confirmed_completed = false;
 };
 
@@ -58,8 +58,8 @@ class Ledger {
 
 inline void Ledger::Tell(size_t index, Told told, const std::string& bank_reference) {
   PaymentFact& fact = facts_[index];
-  const bool was_final = fact.told == Told::kCompleted || fact.told == Told::kFailed ||
-                         fact.told == Told::kRefused;
+  const bool was_final =
+      fact.told == Told::kCompleted || fact.told == Told::kFailed || fact.told == Told::kRefused;
   if (was_final && told != Told::kPending && fact.told != told) fact.contradicted = true;
   if (was_final) return;
   fact.told = told;

@@ -9,8 +9,8 @@ namespace {
 using namespace paygate::load;  // NOLINT: a program's own names
 
 constexpr char kIntroduction[] =
-    "Makes real payments of many participants through a running gateway, measures them, and checks\n"
-    "at the end that the bank did what everybody was told.";
+    "Makes real payments of many participants through a running gateway, measures them, and\n"
+    "checks at the end that the bank did what everybody was told.";
 
 constexpr char kFooter[] = R"(
 Examples, for a gateway of tools/scratch-gateway DIR that runs on this machine:
@@ -79,7 +79,8 @@ void AddRun(CLI::App& app, RunOptions& o, std::string& mix) {
   app.add_option("--settle", o.settle_s, "Seconds to wait for the ends of all payments")
       ->check(CLI::Range(1.0, 1e5))
       ->capture_default_str();
-  app.add_option("--threads", o.threads, "Event loops")->check(CLI::Range(1, 64))
+  app.add_option("--threads", o.threads, "Event loops")
+      ->check(CLI::Range(1, 64))
       ->capture_default_str();
   app.add_option("--sources", o.sources,
                  "On loopback: come from so many addresses, as from so many machines")
@@ -87,8 +88,8 @@ void AddRun(CLI::App& app, RunOptions& o, std::string& mix) {
       ->capture_default_str();
   app.add_option("--seed", o.plan.seed, "Of all that is drawn by chance")->capture_default_str();
   app.add_option("--fail-if", o.fail_if,
-                 "End with 1 if so: 'p99>50ms', 'sale.p95>30ms', 'error_rate>1%', 'throughput<500', "
-                 "'payments<200', 'not_started>0'; may be given again");
+                 "End with 1 if so: 'p99>50ms', 'sale.p95>30ms', 'error_rate>1%', "
+                 "'throughput<500', 'payments<200', 'not_started>0'; may be given again");
   app.add_option("--title", o.title, "What this run is called in the report");
   app.add_flag("--find-knee", o.find_knee,
                "Search the highest rate that is held, from --rate on, and measure it");

@@ -32,19 +32,19 @@ base::Result<std::unique_ptr<Market>> Market::Open(const RunOptions& options,
     }
   }
   for (uint32_t i = 0; i < options.threads; ++i) {
-    auto scene = std::make_unique<Scene>(
-        Scene{.gateway = market->gateway_, .roster = *market->roster_});
+    auto scene =
+        std::make_unique<Scene>(Scene{.gateway = market->gateway_, .roster = *market->roster_});
     scene->amount = options.amount;
     scene->verify_share = options.verify_share;
-    scene->random.seed(options.plan.seed * 1000 + i);
+    scene->dice = Dice(options.plan.seed * 1000 + i);
     auto driver = std::make_unique<Driver>(
         *scene, Driver::Options{.number = i * 7, .sources = options.sources, .stop = stop});
     market->lanes_.push_back({std::move(scene), std::move(driver)});
   }
   size_t registered = 0, spare = 0;
   for (const auto& participant : market->roster_->participants()) {
-    const bool fits = wanted.empty() || std::ranges::find(wanted, participant->type) != wanted.end();
-    if (!fits) continue;
+    const bool named = std::ranges::find(wanted, participant->type) != wanted.end();
+    if (!wanted.empty() && !named) continue;
     if (participant->registered() && participant->gateway_id == market->gateway_.id) {
       market->lanes_[registered++ % options.threads].scene->people.push_back(participant.get());
     } else if (!participant->registered()) {

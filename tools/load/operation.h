@@ -14,6 +14,7 @@
 #include "base/money.h"
 #include "protocol/jwe.h"
 #include "protocol/messages.h"
+#include "tools/load/dice.h"
 #include "tools/load/gateway.h"
 #include "tools/load/ledger.h"
 #include "tools/load/roster.h"
@@ -34,7 +35,7 @@ struct Scene {
   Roster& roster;
   std::string amount = "0.01";  // of each sale, in the seller's currency
   double verify_share = 1;      // of the gateway's signatures
-  std::mt19937_64 random{};
+  Dice dice{};
   Stats stats{};
   Ledger ledger{};
   std::vector<Participant*> people{};  // registered
@@ -48,9 +49,9 @@ struct Scene {
   std::unordered_map<const Participant*, Mailbox> mailboxes{};
 
   bool Sample() {
-    return verify_share >= 1 || std::uniform_real_distribution<double>(0, 1)(random) < verify_share;
+    return verify_share >= 1 || std::uniform_real_distribution<double>(0, 1)(dice) < verify_share;
   }
-  size_t Draw(size_t n) { return std::uniform_int_distribution<size_t>(0, n - 1)(random); }
+  size_t Draw(size_t n) { return std::uniform_int_distribution<size_t>(0, n - 1)(dice); }
   // The payload of a JWS by the gateway; counts what was verified.
   base::Result<std::string> Read(std::string_view jws, std::string_view typ);
 };
@@ -67,12 +68,12 @@ struct Ask {
 struct Next {
   enum class What : uint8_t { kAsk, kAskLater, kDone };
   What what = What::kDone;
-  Ask ask{};                           // kAsk; with kAskLater the same as before
-  std::chrono::milliseconds wait{0};   // kAskLater
-  Verdict verdict = Verdict::kGood;    // kDone
-  std::string words{};                 // kDone: the code, or what did not hold
-  int retry_after_s = 0;               // kDone with kBusy
-  std::optional<Kind> half{};          // of a purchase: what ended with this answer
+  Ask ask{};                          // kAsk; with kAskLater the same as before
+  std::chrono::milliseconds wait{0};  // kAskLater
+  Verdict verdict = Verdict::kGood;   // kDone
+  std::string words{};                // kDone: the code, or what did not hold
+  int retry_after_s = 0;              // kDone with kBusy
+  std::optional<Kind> half{};         // of a purchase: what ended with this answer
 
   static Next Send(Ask ask) { return {.what = What::kAsk, .ask = std::move(ask)}; }
   static Next Done(Verdict verdict, std::string words = {}, int retry_after_s = 0) {

@@ -85,7 +85,9 @@ base::Result<std::vector<std::pair<std::string, double>>> ParseWeights(const std
                     "'" + part + "': after '=' stands a number, as in purchase=9,mailbox=1");
       }
     }
-    if (equals == 0) return Fail(ErrorCode::kInvalidArgument, "a name is missing in '" + text + "'");
+    if (equals == 0) {
+      return Fail(ErrorCode::kInvalidArgument, "a name is missing in '" + text + "'");
+    }
     weights.emplace_back(part.substr(0, equals), weight);
   }
   return weights;
@@ -99,9 +101,9 @@ base::Result<Mix> ParseMix(const std::string& text) {
     size_t kind = 0;
     while (kind < kKinds && Name(static_cast<Kind>(kind)) != name) ++kind;
     if (kind == kKinds) {
-      return Fail(ErrorCode::kInvalidArgument,
-                  "nobody can do '" + name +
-                      "': purchase, sale, payment, mailbox, registration, hostile");
+      return Fail(
+          ErrorCode::kInvalidArgument,
+          "nobody can do '" + name + "': purchase, sale, payment, mailbox, registration, hostile");
     }
     mix[kind] = weight;
     sum += weight;

@@ -21,7 +21,7 @@ struct Target {
   std::string bank_config;     // of the embedded bank
   std::string bank_admin;      // of paygate-banksim
   bool no_bank_check = false;
-  std::vector<pid_t> pids;     // whose CPU is counted besides
+  std::vector<pid_t> pids;  // whose CPU is counted besides
   // Filled by Resolve.
   std::string root_pem, bank_tool;
 };
@@ -42,7 +42,7 @@ struct RunOptions {
   std::string json_file, report_file, command_line;
   std::vector<std::string> fail_if;
   bool find_knee = false;
-  double step_s = 5;      // of the search for the knee: of each rate
+  double step_s = 5;       // of the search for the knee: of each rate
   double knee_p99_ms = 0;  // 0: ten times the median of a gateway that has nothing else to do
 };
 

@@ -104,7 +104,7 @@ Machine ThisMachine() {
   if (sched_getaffinity(0, sizeof cpus, &cpus) == 0) {
     machine.cores = static_cast<uint32_t>(CPU_COUNT(&cpus));
   }
-  struct sysinfo memory{};
+  struct sysinfo memory {};
   if (sysinfo(&memory) == 0) machine.memory_bytes = memory.totalram * memory.mem_unit;
   return machine;
 }

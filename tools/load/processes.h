@@ -13,8 +13,8 @@ namespace paygate::load {
 
 struct ProcessUse {
   pid_t pid = 0;
-  std::string name;      // "paygate-engine"
-  double cpu_s = 0;      // user and system, since it started
+  std::string name;  // "paygate-engine"
+  double cpu_s = 0;  // user and system, since it started
   uint64_t rss_bytes = 0;
 };
 

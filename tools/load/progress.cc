@@ -19,8 +19,9 @@ std::string ProgressLine(const char* phase, double elapsed_s, double end_s, doub
   };
   char line[256];
   const int n = std::snprintf(
-      line, sizeof line, "%-8s %3.0f/%.0f s  %6.0f payments/s  p50 %.1f  p99 %.1f ms  %u out  %u refused",
-      phase, elapsed_s, end_s, over_s > 0 ? recent.payments / over_s : 0, ms(50), ms(99),
+      line, sizeof line,
+      "%-8s %3.0f/%.0f s  %6.0f payments/s  p50 %.1f  p99 %.1f ms  %u out  %u refused", phase,
+      elapsed_s, end_s, over_s > 0 ? recent.payments / over_s : 0, ms(50), ms(99),
       recent.outstanding, recent.refused);
   std::string out(line, static_cast<size_t>(std::clamp(n, 0, 255)));
   if (recent.not_started > 0) out += "  " + std::to_string(recent.not_started) + " not started";

@@ -156,18 +156,20 @@ std::string Cpu(const Json& r) {
   }
   const Json& tester = r.at("tester");
   rows.push_back({"paygate-load", {{"cores", 7, Number(tester, "cores")}}});
-  return Section("Cores in use",
-                 "User and system time in the measured seconds. The tester's event loop was late by "
-                 "at most " +
-                     Short(Number(tester, "latest_tick_ms")) +
-                     " ms: latencies are known no better than that at that moment.",
-                 BarChart("Cores used by each process", rows, "cores"));
+  return Section(
+      "Cores in use",
+      "User and system time in the measured seconds. The tester's event loop was late by "
+      "at most " +
+          Short(Number(tester, "latest_tick_ms")) +
+          " ms: latencies are known no better than that at that moment.",
+      BarChart("Cores used by each process", rows, "cores"));
 }
 
 std::string Counts(const Json& r) {
   std::vector<std::vector<std::string>> codes{{"answer", "times"}}, attacks{{"attack", "refused"}};
   for (const auto& [code, n] : r.at("codes").items()) codes.push_back({code, Text(n)});
-  for (const auto& [code, n] : r.at("broken").items()) codes.push_back({"BROKEN: " + code, Text(n)});
+  for (const auto& [code, n] : r.at("broken").items())
+    codes.push_back({"BROKEN: " + code, Text(n)});
   for (const auto& [name, n] : r.at("hostile").items()) attacks.push_back({name, Text(n)});
   std::string out = "<div class=\"two\">";
   out += codes.size() > 1 ? Section("Answers that were no result", "", Table(codes))
@@ -183,9 +185,10 @@ std::string Counts(const Json& r) {
     truth.push_back({name, Text(t.at(name))});
   }
   truth.insert(truth.begin(), {"what was told, beside the bank", "payments"});
-  out += Section("The truth", "Checked: " + Text(t.at("checked")) +
-                                  ". The bank's own books: " + Text(t.at("books")) + ".",
-                 Table(truth));
+  out += Section(
+      "The truth",
+      "Checked: " + Text(t.at("checked")) + ". The bank's own books: " + Text(t.at("books")) + ".",
+      Table(truth));
   return out + "</div>\n";
 }
 
@@ -240,9 +243,9 @@ std::string Knee(const Json& r) {
 
 base::Result<std::string> HtmlReport(const Json& result) {
   try {  // the JSON library reports what is missing by exception; none leaves this function
-    return Page(RunName(result),
-                Head(result) + KeyFigures(result) + Knee(result) + TimeCharts(result) +
-                    Curves(result) + Where(result) + Cpu(result) + Counts(result) + About(result));
+    return Page(RunName(result), Head(result) + KeyFigures(result) + Knee(result) +
+                                     TimeCharts(result) + Curves(result) + Where(result) +
+                                     Cpu(result) + Counts(result) + About(result));
   } catch (const nlohmann::json::exception& e) {
     return Fail(ErrorCode::kMalformed, std::string("not a result of paygate-load: ") + e.what());
   }

@@ -42,8 +42,8 @@ std::string LoadInWords(const Json& result) {
   const Json& load = result.at("load");
   const bool open = load.at("loop") == "open";
   const double n = load.at(open ? "rate" : "concurrency").get<double>();
-  return (open ? Short(n) + " operations a second due, " +
-                     load.at("arrivals").get<std::string>() + " arrivals"
+  return (open ? Short(n) + " operations a second due, " + load.at("arrivals").get<std::string>() +
+                     " arrivals"
                : Short(n) + " participants at once") +
          " · " + load.at("mix").get<std::string>() + " · gateway " +
          result.at("gateway").at("signature").get<std::string>() + ", " +

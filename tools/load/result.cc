@@ -55,8 +55,8 @@ Json SummaryOf(const Plan& plan, const Stats& stats, double ended_at) {
   uint64_t ended = 0, bad = 0;
   for (const KindStats& kind : stats.kinds) {
     if (&kind != &stats.Of(Kind::kHostile)) {
-      bad += kind.Ended(Verdict::kRefused) + kind.Ended(Verdict::kBusy) +
-             kind.Ended(Verdict::kLost);
+      bad +=
+          kind.Ended(Verdict::kRefused) + kind.Ended(Verdict::kBusy) + kind.Ended(Verdict::kLost);
     }
     bad += kind.Ended(Verdict::kBroken) + kind.Ended(Verdict::kAccepted);
     for (const uint64_t n : kind.ended) ended += n;
@@ -141,8 +141,8 @@ Json Knee(const Findings& f) {
                      {"why", step.why}});
   }
   const KneeStep* knee = KneeOf(f.knee);
-  return {{"rate", knee != nullptr ? knee->rate : 0}, {"limit_ms", f.knee_limit_ms},
-          {"steps", steps}};
+  return {
+      {"rate", knee != nullptr ? knee->rate : 0}, {"limit_ms", f.knee_limit_ms}, {"steps", steps}};
 }
 
 Json Truth(const Findings& f) {
@@ -159,8 +159,8 @@ Json Truth(const Findings& f) {
           {"contradicted", t.contradicted},
           {"unconfirmed", t.unconfirmed},
           {"foreign", t.foreign},
-          {"books", f.truth_checked ? (f.books_problem.empty() ? "right" : f.books_problem)
-                                    : "not asked"},
+          {"books",
+           f.truth_checked ? (f.books_problem.empty() ? "right" : f.books_problem) : "not asked"},
           {"findings", t.findings}};
 }
 

@@ -34,7 +34,7 @@ struct Findings {
   Sample from, to;
   TruthReport truth;
   bool truth_checked = false;
-  std::vector<KneeStep> knee;    // of a search
+  std::vector<KneeStep> knee;  // of a search
   double knee_limit_ms = 0;
   std::string books_problem;  // of the bank's own check; empty: right, or not asked
 };
@@ -44,7 +44,7 @@ Kind HeadlineOf(const Mix& mix);
 Json ToJson(const Findings& findings);
 Json SummaryOf(const Plan& plan, const Stats& stats, double ended_at);
 Json JsonOf(const Histogram& histogram);  // mean, percentiles and curve, in ms
-constexpr double kCurve[] = {0,  10, 20, 30,   40, 50,   60,    70,    75,    80,     85,
-                             90, 95, 97, 98,   99, 99.5, 99.9,  99.95, 99.99, 99.999, 100};
+constexpr double kCurve[] = {0,  10, 20, 30, 40, 50,   60,   70,    75,    80,     85,
+                             90, 95, 97, 98, 99, 99.5, 99.9, 99.95, 99.99, 99.999, 100};
 
 }  // namespace paygate::load

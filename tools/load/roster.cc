@@ -53,8 +53,7 @@ base::Result<std::string> NewPem(hsm::KeyType type, const base::SecretBytes& pas
   const std::unique_ptr<PKCS8_PRIV_KEY_INFO, Deleter<PKCS8_PRIV_KEY_INFO_free>> plain(
       key ? EVP_PKEY2PKCS8(key.get()) : nullptr);
   const std::unique_ptr<X509_SIG, Deleter<X509_SIG_free>> sealed(
-      plain ? PKCS8_encrypt(-1, EVP_aes_256_cbc(),
-                            reinterpret_cast<const char*>(passphrase.data()),
+      plain ? PKCS8_encrypt(-1, EVP_aes_256_cbc(), reinterpret_cast<const char*>(passphrase.data()),
                             static_cast<int>(passphrase.size()), nullptr, 0, 1, plain.get())
             : nullptr);
   const std::unique_ptr<BIO, Deleter<BIO_free>> bio(BIO_new(BIO_s_mem()));
@@ -190,14 +189,15 @@ base::Result<Participant*> Roster::Make(const CustomerRow& customer, hsm::KeyTyp
   ASSIGN_OR_RETURN(const auto binding, protocol::Disclosure::Make(customer.iban));
   made->binding = binding.text();
   RETURN_IF_ERROR(OpenKeys(*made));
-  RETURN_IF_ERROR(Append(json{{"iban", customer.iban},
-                              {"currency", customer.currency},
-                              {"code", customer.enrolment_code},
-                              {"type", std::string(hsm::Name(type))},
-                              {"signature_key", made->signature_pem},
-                              {"encryption_key", made->encryption_pem},
-                              {"binding", made->binding}}
-                             .dump()));
+  RETURN_IF_ERROR(Append(json{
+      {"iban", customer.iban},
+      {"currency", customer.currency},
+      {"code", customer.enrolment_code},
+      {"type", std::string(hsm::Name(type))},
+      {"signature_key", made->signature_pem},
+      {"encryption_key", made->encryption_pem},
+      {"binding",
+       made->binding}}.dump()));
   Participant* kept = made.get();
   by_iban_[customer.iban] = kept;
   participants_.push_back(std::move(made));

@@ -66,8 +66,8 @@ class Run {
     Findings found{.started_at = Now()};
     if (options_.find_knee) RETURN_IF_ERROR(Search(found));
     found.options = options_;
-    found.ended_at = market_->Load(options_.plan, options_.settle_s,
-                                   [&](double at) { OnTick(at, found); });
+    found.ended_at =
+        market_->Load(options_.plan, options_.settle_s, [&](double at) { OnTick(at, found); });
     if (found.to.at < 0) found.to = Take(found.ended_at);
     found.stopped = stopped;
     progress_.Say("load over; asking for the ends of all payments");
@@ -109,7 +109,8 @@ class Run {
         });
     const KneeStep* knee = KneeOf(found.knee);
     if (knee == nullptr) {
-      return Fail(ErrorCode::kTimeout, "not even the first rate was held: begin with a lower --rate");
+      return Fail(ErrorCode::kTimeout,
+                  "not even the first rate was held: begin with a lower --rate");
     }
     options_.plan.open_loop = true;
     options_.plan.rate = knee->rate;
@@ -251,16 +252,16 @@ int RunLoad(const RunOptions& options) {
   auto reasons = Untruths(*found);
   const bool untrue = !reasons.empty();
   for (const Threshold& threshold : thresholds) {
-    const auto failure = FailureOf(threshold, found->stats, json["summary"],
-                                   HeadlineOf(options.plan.mix));
+    const auto failure =
+        FailureOf(threshold, found->stats, json["summary"], HeadlineOf(options.plan.mix));
     if (failure) reasons.push_back(*failure);
   }
   json["verdict"] = {{"good", reasons.empty()}, {"reasons", reasons}};
   PrintWords(json);
   if (!options.report_file.empty()) {
     const auto page = HtmlReport(json);
-    const auto written = page ? Write(options.report_file, *page)
-                              : base::Status(std::unexpected(page.error()));
+    const auto written =
+        page ? Write(options.report_file, *page) : base::Status(std::unexpected(page.error()));
     if (!written) {
       progress.Say("paygate-load: " + written.error().message);
       return kTrouble;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <random>
 
 namespace paygate::load {
 
@@ -17,7 +18,7 @@ uint32_t ConcurrencyAt(const Phases& phases, uint32_t full, double at) {
 }
 
 Arrivals::Arrivals(const Phases& phases, double rate, bool even, uint64_t seed)
-    : phases_(phases), rate_(rate), even_(even), random_(seed) {}
+    : phases_(phases), rate_(rate), even_(even), dice_(seed) {}
 
 // The inverse of the area under the picture in the header.
 double Arrivals::TimeOf(double operations) const {
@@ -38,7 +39,7 @@ std::optional<double> Arrivals::Next() {
   if (even_) {
     operations_ += 1;
   } else {
-    operations_ += std::exponential_distribution<double>(1.0)(random_);
+    operations_ += std::exponential_distribution<double>(1.0)(dice_);
   }
   const double at = TimeOf(operations_);
   if (!(at < phases_.end())) return std::nullopt;

@@ -11,7 +11,8 @@
 
 #include <cstdint>
 #include <optional>
-#include <random>
+
+#include "tools/load/dice.h"
 
 namespace paygate::load {
 
@@ -42,7 +43,7 @@ class Arrivals {
   const Phases phases_;
   const double rate_;
   const bool even_;
-  std::mt19937_64 random_;
+  Dice dice_;
   double operations_ = 0;
 };
 

@@ -64,8 +64,7 @@ Heard Hear(Scene& scene, const Participant& who, const HttpAnswer& answer,
   const auto jws = protocol::ParseSingle(*payload, "refusal");
   const auto said = jws ? scene.Read(*jws, protocol::kTypRefusal) : jws;
   const auto refusal = said ? protocol::RefusalPayload::Parse(*said)
-                            : base::Result<protocol::RefusalPayload>(
-                                  std::unexpected(said.error()));
+                            : base::Result<protocol::RefusalPayload>(std::unexpected(said.error()));
   if (!refusal) return Broken("a refusal that does not hold: " + refusal.error().message);
   if (refusal->iss != scene.gateway.id || refusal->sub != who.id || digest.empty() ||
       refusal->request != digest) {

@@ -11,8 +11,8 @@ std::string_view Name(Kind kind) {
 }
 
 std::string_view Name(Step step) {
-  constexpr std::string_view kNames[kSteps] = {
-      "sale_1", "sale_3", "payment_1", "payment_3", "mailbox", "registration", "hostile"};
+  constexpr std::string_view kNames[kSteps] = {"sale_1",  "sale_3",       "payment_1", "payment_3",
+                                               "mailbox", "registration", "hostile"};
   return kNames[static_cast<size_t>(step)];
 }
 

@@ -53,13 +53,13 @@ struct KindStats {
 
 // One second of the run.
 struct Second {
-  uint32_t due = 0;          // operations whose time came
-  uint32_t not_started = 0;  // of these, those for which no place was free
-  uint32_t good = 0;         // operations that ended well
-  uint32_t payments = 0;     // payments that completed
-  uint32_t refused = 0;      // kRefused, kBusy, kLost
-  uint32_t bad = 0;          // kBroken, kAccepted
-  uint32_t outstanding = 0;  // at its end
+  uint32_t due = 0;              // operations whose time came
+  uint32_t not_started = 0;      // of these, those for which no place was free
+  uint32_t good = 0;             // operations that ended well
+  uint32_t payments = 0;         // payments that completed
+  uint32_t refused = 0;          // kRefused, kBusy, kLost
+  uint32_t bad = 0;              // kBroken, kAccepted
+  uint32_t outstanding = 0;      // at its end
   std::vector<uint32_t> micros;  // latencies of payments and purchases (kGood, kPending)
   void Add(const Second& other);
 };
@@ -71,9 +71,9 @@ struct Stats {
   uint64_t due = 0, not_started = 0;
   uint64_t good_within = 0, payments_within = 0;  // that ended within the steady phase
   // Of the whole run.
-  std::map<std::string, uint64_t> codes;     // every answer that was no result: "503 overloaded"
-  std::map<std::string, uint64_t> hostile;   // each kind of attack, how often
-  std::map<std::string, uint64_t> broken;    // what did not hold, or was accepted, in words
+  std::map<std::string, uint64_t> codes;    // every answer that was no result: "503 overloaded"
+  std::map<std::string, uint64_t> hostile;  // each kind of attack, how often
+  std::map<std::string, uint64_t> broken;   // what did not hold, or was accepted, in words
   uint64_t requests = 0, asked_again = 0, verified = 0, connections = 0;
   uint64_t latest_tick_us = 0;  // by how much the event loop was late at worst
   std::vector<Second> seconds;

@@ -23,8 +23,8 @@ std::string_view Trim(std::string_view text) {
 
 std::optional<double> Number(std::string_view text, std::string_view& rest) {
   double value = 0;
-  const auto read = std::from_chars(text.data(), text.data() + text.size(), value,
-                                    std::chars_format::fixed);
+  const auto read =
+      std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
   if (read.ec != std::errc() || !(value >= 0)) return std::nullopt;
   rest = Trim(text.substr(static_cast<size_t>(read.ptr - text.data())));
   return value;
@@ -55,8 +55,7 @@ base::Status ReadMetric(std::string_view text, std::string_view name, Threshold&
     out.percentile = *percentile;
     return {};
   }
-  for (const char* known :
-       {"mean", "max", "error_rate", "throughput", "payments", "not_started"}) {
+  for (const char* known : {"mean", "max", "error_rate", "throughput", "payments", "not_started"}) {
     if (name == known) out.metric = known;
   }
   if (out.metric.empty()) {
@@ -107,8 +106,8 @@ std::optional<double> ValueOf(const Threshold& threshold, const Stats& stats, co
   const Histogram& latency = stats.Of(threshold.kind.value_or(headline)).latency;
   if (latency.count() == 0) return std::nullopt;
   if (threshold.metric == "mean") return latency.Mean() / 1000;
-  const uint64_t micros = threshold.metric == "max" ? latency.max()
-                                                    : latency.Percentile(threshold.percentile);
+  const uint64_t micros =
+      threshold.metric == "max" ? latency.max() : latency.Percentile(threshold.percentile);
   return static_cast<double>(micros) / 1000;
 }
 

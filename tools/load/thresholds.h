@@ -28,7 +28,7 @@ struct Threshold {
   double percentile = 0;  // metric "p"
   bool greater = true;    // fails when the value is above; otherwise when it is below
   bool or_equal = false;
-  double limit = 0;       // ms for times
+  double limit = 0;  // ms for times
 };
 
 base::Result<Threshold> ParseThreshold(std::string_view text);  // kInvalidArgument

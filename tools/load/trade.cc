@@ -80,12 +80,12 @@ Next Trade::Confirm(const std::string& payload) {
 
 Next Trade::TakeCsblk(const std::string& payload) {
   const auto body = CsblkBody::Parse(payload);
-  auto parts = body ? SdJwt::Parse(body->csblk)
-                    : base::Result<SdJwt>(std::unexpected(body.error()));
+  auto parts =
+      body ? SdJwt::Parse(body->csblk) : base::Result<SdJwt>(std::unexpected(body.error()));
   const auto said = parts ? scene_.Read(parts->jws, kTypCsblk)
                           : base::Result<std::string>(std::unexpected(parts.error()));
-  const auto csblk = said ? CsblkPayload::Parse(*said)
-                          : base::Result<CsblkPayload>(std::unexpected(said.error()));
+  const auto csblk =
+      said ? CsblkPayload::Parse(*said) : base::Result<CsblkPayload>(std::unexpected(said.error()));
   if (!csblk) return Broken("a CSBLK: " + csblk.error().message);
   if (csblk->iss != scene_.gateway.id || csblk->sub != seller_->id || !(csblk->sblk == *sblk_) ||
       parts->disclosure != disclosure_) {

@@ -37,14 +37,19 @@ class Trade final : public Operation {
   Next OnLost(const std::string& why) override;
 
  private:
-  enum class At : uint8_t { kSellerChallenge, kSellerConfirmation, kBuyerChallenge, kAuthorisation };
+  enum class At : uint8_t {
+    kSellerChallenge,
+    kSellerConfirmation,
+    kBuyerChallenge,
+    kAuthorisation
+  };
   Next AskSeller();
   Next Confirm(const std::string& payload);
   Next TakeCsblk(const std::string& payload);
   Next AskBuyer();
   Next Authorise(const std::string& payload);
   Next TakeReceipt(const HttpAnswer& answer, const std::string& payload);
-  Next Crude();  // the first group of attacks
+  Next Crude();                                              // the first group of attacks
   Next Judge(const HttpAnswer& answer, const Heard& heard);  // of an attack
   Next SendAgain(int retry_after_s);
   Next NotTaken(const Heard& heard);

@@ -43,13 +43,13 @@ base::Result<BankBook> ParseTransactions(const std::string& json);
 
 struct TruthReport {
   uint64_t payments = 0, completed = 0, failed = 0, refused = 0;
-  uint64_t undecided = 0;    // no end was told before the tester gave up
-  uint64_t lost = 0;         // told "completed", and the bank did not do it
-  uint64_t doubled = 0;      // the bank did it more than once
-  uint64_t misreported = 0;  // told "no", and it was done; or another amount or account
+  uint64_t undecided = 0;     // no end was told before the tester gave up
+  uint64_t lost = 0;          // told "completed", and the bank did not do it
+  uint64_t doubled = 0;       // the bank did it more than once
+  uint64_t misreported = 0;   // told "no", and it was done; or another amount or account
   uint64_t contradicted = 0;  // two ends were told
-  uint64_t unconfirmed = 0;  // completed, and the seller was told nothing, twice or something else
-  uint64_t foreign = 0;      // the bank moved money between these participants, and none asked
+  uint64_t unconfirmed = 0;   // completed, and the seller was told nothing, twice or something else
+  uint64_t foreign = 0;       // the bank moved money between these participants, and none asked
   std::vector<std::string> findings;  // the first of them, in words, without account numbers
   bool good() const {
     return undecided + lost + doubled + misreported + contradicted + unconfirmed + foreign == 0;
