@@ -1,5 +1,6 @@
 // paygate-load: many participants at once, against a gateway that runs. docs/load.md.
 #include <CLI/CLI.hpp>
+#include <csignal>
 
 #include "base/log.h"
 #include "tools/load/options.h"
@@ -108,6 +109,7 @@ void AddRun(CLI::App& app, RunOptions& o, std::string& mix) {
 
 int main(int argc, char** argv) {
   paygate::base::InitLog("paygate-load", paygate::base::LogLevel::kWarning);
+  std::signal(SIGPIPE, SIG_IGN);
   CLI::App app{kIntroduction, "paygate-load"};
   app.footer(kFooter);
   app.require_subcommand(1);

@@ -241,7 +241,6 @@ int RunLoad(const RunOptions& options) {
   }
   std::signal(SIGINT, [](int) { stopped = true; });
   std::signal(SIGTERM, [](int) { stopped = true; });
-  std::signal(SIGPIPE, SIG_IGN);
   Progress progress(false);
   auto found = Run(options, progress).All();
   if (!found) {
