@@ -111,7 +111,9 @@ Next Trade::Judge(const HttpAnswer& answer, const Heard& heard) {
     // A receipt may say what it likes: the attack went through.
     scene_.ledger.Tell(*fact_, accepted ? Told::kCompleted : Told::kRefused, {});
   }
-  CountWord(scene_.stats.hostile, name);
+  std::string code = heard.words;
+  if (const auto problem = Problem::Parse(answer.body); crude_ && problem) code = problem->code;
+  CountWord(scene_.stats.hostile, name + ": " + std::to_string(answer.status) + " " + code);
   if (accepted) return Next::Done(Verdict::kAccepted, name + " was accepted");
   if (answer.status == 500) return Broken(name + " was answered by 500");
   return Next::Done(Verdict::kGood, heard.words);

@@ -52,11 +52,11 @@ class Frame {
     if (!(x_to_ > x_from_)) x_from_ = 0, x_to_ = std::max(1.0, x_to_);
     if (!(y_to_ > 0)) y_to_ = 1;
     if (chart.log_y) {
-      y_from_ = std::floor(std::log10(std::min(low, y_to_)));
-      y_to_ = std::max(std::ceil(std::log10(y_to_)), y_from_ + 1);
+      SetLogTicks(std::min(low, y_to_), y_to_);
     } else {
-      step_ = Step(y_to_, 5);
-      y_to_ = step_ * std::ceil(y_to_ / step_ - 1e-9);
+      const double step = Step(y_to_, 5);
+      y_to_ = step * std::ceil(y_to_ / step - 1e-9);
+      for (double y = 0; y <= y_to_ + 1e-9 * step; y += step) ticks_y_.push_back(y);
     }
   }
   double X(double x) const {
@@ -69,8 +69,7 @@ class Frame {
   }
   std::string Axes() const {
     std::string out;
-    for (double y = y_from_; y <= y_to_ + 1e-9; y += step_) {
-      const double value = chart_.log_y ? std::pow(10, y) : y;
+    for (const double value : ticks_y_) {
       out += Format("<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>", kLeft,
                     kWidth - kRight, Y(value), Y(value));
       out += Format("<text class=\"tick\" text-anchor=\"end\" x=\"%.1f\" y=\"%.1f\">%s</text>",
@@ -87,6 +86,25 @@ class Frame {
   }
 
  private:
+  // 1, 2, 5, 10, 20 … around what there is; the powers of ten alone where that would be many.
+  void SetLogTicks(double low, double high) {
+    const double powers = std::ceil(std::log10(high)) - std::floor(std::log10(low));
+    for (double power = std::pow(10, std::floor(std::log10(low))); ticks_y_.size() < 100;
+         power *= 10) {
+      for (const double factor : {1.0, 2.0, 5.0}) {
+        if (powers > 4 && factor > 1) continue;
+        const double value = factor * power;
+        if (!ticks_y_.empty() && value > low * (1 + 1e-9) && ticks_y_.back() < low) {
+          ticks_y_ = {ticks_y_.back()};  // the last below all values
+        }
+        ticks_y_.push_back(value);
+        if (value < high || ticks_y_.size() < 2) continue;
+        y_from_ = std::log10(ticks_y_.front());
+        y_to_ = std::log10(value);
+        return;
+      }
+    }
+  }
   std::vector<std::pair<double, std::string>> TicksX() const {
     if (chart_.percentiles) {
       return {{0, "0"},         {50, "50 %"},       {90, "90 %"},        {99, "99 %"},
@@ -100,7 +118,8 @@ class Frame {
     return ticks;
   }
   const Chart& chart_;
-  double x_from_, x_to_, y_from_ = 0, y_to_ = 0, step_ = 1;
+  double x_from_, x_to_, y_from_ = 0, y_to_ = 0;
+  std::vector<double> ticks_y_;
 };
 
 std::string Line(const Series& series, const Frame& frame) {
@@ -215,7 +234,7 @@ std::string LineChart(const Chart& chart) {
   out += Hints(chart, frame) + "</svg>\n";
   std::vector<std::pair<std::string, int>> names;
   for (const Series& series : chart.series) names.emplace_back(series.name, series.colour);
-  return out + Legend(names);
+  return out + (names.size() > 1 ? Legend(names) : std::string());
 }
 
 std::string BarChart(const std::string& label, const std::vector<BarRow>& rows,

@@ -73,7 +73,7 @@ std::string Over(const Json& a, const Json& b, const char* member, const char* h
 std::string Curves(const Json& a, const Json& b) {
   Chart chart{.id = "percentiles",
               .label = "Latency by percentile",
-              .unit_x = "%",
+              .unit_x = "",
               .unit_y = "ms",
               .percentiles = true,
               .log_y = true,

@@ -1,5 +1,6 @@
 #include "tools/load/report.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "tools/load/page.h"
@@ -61,8 +62,11 @@ std::string TimeCharts(const Json& r) {
   throughput.series.back().area = true;
   throughput.series.push_back(OverTime(r, "due", "operations due", 7));
   throughput.series.back().dashed = true;
-  throughput.series.push_back(OverTime(r, "refused", "refused or lost", 1));
-  throughput.series.push_back(OverTime(r, "not_started", "not started in time", 3));
+  for (Series more : {OverTime(r, "refused", "refused or lost", 1),
+                      OverTime(r, "not_started", "not started in time", 3)}) {
+    const auto some = [](const auto& point) { return point.second > 0; };
+    if (std::ranges::any_of(more.points, some)) throughput.series.push_back(std::move(more));
+  }
   Chart latency{.id = "latency",
                 .label = "Latency over the time of the run",
                 .unit_x = "seconds",
@@ -88,7 +92,7 @@ std::string TimeCharts(const Json& r) {
 std::string Curves(const Json& r) {
   Chart chart{.id = "percentiles",
               .label = "Latency by percentile",
-              .unit_x = "%",
+              .unit_x = "",
               .unit_y = "ms",
               .percentiles = true,
               .log_y = true,
@@ -128,7 +132,9 @@ std::string Where(const Json& r) {
   const auto parts = WhereParts(r);
   if (parts.empty()) return {};
   std::vector<std::pair<std::string, int>> names;
-  for (const Part& part : parts) names.emplace_back(part.name, part.colour);
+  for (const Part& part : parts) {
+    names.emplace_back(part.name + " " + Short(part.value) + " ms", part.colour);
+  }
   const Json& where = r.at("where");
   const Json& tokens = where.at("token_operations");
   std::string out = Section(
@@ -166,7 +172,8 @@ std::string Cpu(const Json& r) {
 }
 
 std::string Counts(const Json& r) {
-  std::vector<std::vector<std::string>> codes{{"answer", "times"}}, attacks{{"attack", "refused"}};
+  std::vector<std::vector<std::string>> codes{{"answer", "times"}},
+      attacks{{"attack: answer", "times"}};
   for (const auto& [code, n] : r.at("codes").items()) codes.push_back({code, Text(n)});
   for (const auto& [code, n] : r.at("broken").items())
     codes.push_back({"BROKEN: " + code, Text(n)});
@@ -233,9 +240,13 @@ std::string Knee(const Json& r) {
     chart.series[1].points.emplace_back(rate, ms.second);
   }
   return Section("The knee: " + Text(knee.at("rate")) + " operations a second",
-                 "The highest rate that was held: done as it came due, nothing refused, and 99 % "
-                 "within " +
-                     Text(knee.at("limit_ms")) + " ms. The other charts are of that rate.",
+                 "The highest rate that was held: done as it came due, at most one in a thousand "
+                 "refused, and 99 % within " +
+                     Text(knee.at("limit_ms")) + " ms. Measured again in full, as the other " +
+                     "charts show, it was " +
+                     (knee.at("held_in_full").get<bool>() ? "held."
+                                                          : "not held: this machine's "
+                                                            "speed changes, or --step is short."),
                  LineChart(chart) + Table(rows));
 }
 
