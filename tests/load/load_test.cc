@@ -1,13 +1,16 @@
 // paygate-load against the real gateway: what it measures, and what makes it fail.
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <thread>
 
 #include "base/file.h"
 #include "tests/banksim/scratch_network.h"
@@ -163,6 +166,25 @@ TEST_F(Load, OperationsForWhichNoPlaceWasFreeAreCountedAndNotForgotten) {
   EXPECT_GT(result["summary"]["not_started"], 0);
   EXPECT_GT(result["summary"]["error_rate"], 0.0);
   EXPECT_EQ(result["verdict"]["good"], false);
+}
+
+// A second in which nothing is answered, at 40 operations a second: a tester that waited for its
+// answers would find one slow operation in it, and there are forty.
+TEST_F(Load, AStallIsCountedForAllWhoCameMeanwhile) {
+  WriteCustomers();
+  ASSERT_EQ(Prepare({"--participants", "4"}).code, 0);
+  std::thread stall([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2500));
+    gateway.Kill("paygate-front", SIGSTOP);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+    gateway.Kill("paygate-front", SIGCONT);
+  });
+  const Ran ran = Run({"--rate", "40", "--even", "--steady", "6"});
+  stall.join();
+  ASSERT_EQ(ran.code, 0) << ran.words;
+  // Of 240 that were due 60 were due in the stall and waited 750 ms for it on average.
+  EXPECT_GT(result["summary"]["p90_ms"], 400.0) << ran.words;
+  EXPECT_EQ(result["kinds"]["purchase"]["latency_ms"]["count"], result["summary"]["due"]);
 }
 
 TEST_F(Load, EndsWithOneWhereAThresholdIsPassedAndTwoWhereItIsWronglyUsed) {

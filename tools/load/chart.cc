@@ -76,8 +76,9 @@ class Frame {
                     kLeft - 7, Y(value) + 4, Short(value).c_str());
     }
     for (const auto& [x, name] : TicksX()) {
-      out += Format("<text class=\"tick\" text-anchor=\"middle\" x=\"%.1f\" y=\"%.1f\">%s</text>",
-                    X(x), kHeight - kBottom + 17, name.c_str());
+      const char* anchor = X(x) > kWidth - kRight - 20 ? "end" : "middle";
+      out += Format("<text class=\"tick\" text-anchor=\"%s\" x=\"%.1f\" y=\"%.1f\">%s</text>",
+                    anchor, X(x), kHeight - kBottom + 17, name.c_str());
     }
     out += Format("<text class=\"unit\" text-anchor=\"end\" x=\"%.1f\" y=\"%.1f\">%s</text>",
                   kWidth - kRight, kHeight - 3, EscapeHtml(chart_.unit_x).c_str());

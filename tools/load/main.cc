@@ -70,6 +70,10 @@ void AddRun(CLI::App& app, RunOptions& o, std::string& mix) {
   app.add_option("--mix", mix,
                  "Shares of purchase (a sale and its payment), sale, payment, mailbox, "
                  "registration, hostile; as purchase=9,hostile=1");
+  app.add_option("--connections", o.connections,
+                 "So many opened before the run; others when they are needed")
+      ->check(CLI::Range(0, 100000))
+      ->capture_default_str();
   app.add_option("--stock", o.stock, "Sales made before, for a mix with more payments than sales");
   app.add_option("--algorithms", o.algorithms,
                  "Only participants with these: ES256, EdDSA, PS256, with commas");

@@ -72,13 +72,17 @@ base::Status Market::Begin() {
   OnAll([&](Lane& lane) {
     Scene& scene = *lane.scene;
     std::deque<Participant*> left(scene.people.begin(), scene.people.end());
+    // Each operation has a connection of its own, which is kept.
+    const auto connections = static_cast<uint32_t>(options_.connections / lanes_.size());
+    for (size_t i = 0; left.size() < connections; ++i) left.push_back(left[i]);
     const auto cursors = [&]() -> std::unique_ptr<Operation> {
       if (left.empty()) return nullptr;
       Participant& who = *left.front();
       left.pop_front();
       return std::make_unique<Mailbox>(scene, who, Mailbox::Mode::kCount);
     };
-    if (!lane.driver->Work(cursors, kErrandsAtOnce, kBeginLimit_s)) all = false;
+    const uint32_t at_once = std::max(kErrandsAtOnce, connections);
+    if (!lane.driver->Work(cursors, at_once, kBeginLimit_s)) all = false;
     size_t to_make = options_.stock / lanes_.size();
     const auto sales = [&]() -> std::unique_ptr<Operation> {
       if (to_make == 0) return nullptr;
