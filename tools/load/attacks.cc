@@ -47,7 +47,7 @@ Next Trade::Crude() {
   if (attack_ == Attack::kWrongType) ask.type = "application/json";
   if (attack_ == Attack::kUnknownMember) {
     ask.path = "/v1/payments/challenge";
-    auto jwe = SealTo(scene_.gateway, {"r3", NewNonce()}, R"({"bblk":{},"x5c":[],"more":1})");
+    auto jwe = SealTo(scene_, {"r3", NewNonce()}, R"({"bblk":{},"x5c":[],"more":1})");
     if (!jwe) return Broken(jwe.error().message);
     ask.body = std::move(*jwe);
   }
@@ -89,7 +89,7 @@ Next Trade::Authorise(const std::string& answer) {
                                          .seller_disclosure = offer_->csblk.disclosure};
   const std::string handshake =
       attack_ == Attack::kWrongHandshake ? Altered(body->handshake) : body->handshake;
-  auto jwe = SealTo(scene_.gateway, {"handshake", handshake}, message.Print());
+  auto jwe = SealTo(scene_, {"handshake", handshake}, message.Print());
   if (!jwe) return Broken(jwe.error().message);
   fact_ = scene_.ledger.Sent({.payment_id = digest_,
                               .buyer = buyer_,

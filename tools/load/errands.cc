@@ -35,7 +35,7 @@ base::Result<Ask> Registration::Make() {
   ASSIGN_OR_RETURN(const auto payload, RegistrationPayload::Parse(parsed.payload));
   digest_ = parsed.Digest();
   nonce_ = payload.nonce;
-  ASSIGN_OR_RETURN(std::string jwe, SealTo(scene_.gateway, {}, who_.registration));
+  ASSIGN_OR_RETURN(std::string jwe, SealTo(scene_, {}, who_.registration));
   return Ask{.step = Step::kRegistration, .path = "/v1/registrations", .body = std::move(jwe)};
 }
 
@@ -110,7 +110,7 @@ Next Mailbox::Begin() {
   auto jws = SignAs(who_, kTypMailbox, payload.Print());
   if (!jws) return Next::Done(Verdict::kBroken, jws.error().message);
   digest_ = DigestOfCompact(*jws).value_or("");
-  auto jwe = SealTo(scene_.gateway, {}, PrintSingle("request", *jws));
+  auto jwe = SealTo(scene_, {}, PrintSingle("request", *jws));
   if (!jwe) return Next::Done(Verdict::kBroken, jwe.error().message);
   return Next::Send({Step::kMailbox, "/v1/mailbox", std::move(*jwe)});
 }

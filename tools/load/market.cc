@@ -91,6 +91,11 @@ base::Status Market::Begin() {
       return std::make_unique<Trade>(scene, Kind::kSale, seller, seller, std::nullopt);
     };
     if (!lane.driver->Work(sales, kErrandsAtOnce, kBeginLimit_s)) all = false;
+    while (scene.ahead.size() < options_.ahead / lanes_.size()) {
+      auto key = protocol::NewContentKey(gateway_.encryption_key);
+      if (!key) break;  // what is not made ahead is made when it is needed
+      scene.ahead.push_back(std::move(*key));
+    }
   });
   if (!all) return Fail(ErrorCode::kTimeout, "the gateway did not answer before the run began");
   const Stats stats = Merged();

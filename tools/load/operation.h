@@ -41,6 +41,7 @@ struct Scene {
   std::vector<Participant*> people{};  // registered
   std::vector<Participant*> spare{};   // not yet
   std::deque<Offer> stock{};           // unpaid
+  std::vector<protocol::ContentKey> ahead{};  // for the gateway, not used yet
   std::deque<Offer> paid{};            // the latest, for those who try to pay twice
   struct Mailbox {
     int64_t cursor = 0;
@@ -114,7 +115,8 @@ inline bool IsBusy(int status) { return status == 429 || status == 503; }
 // Decides nothing: the identical message is sent again.
 inline bool SaysNothing(int status) { return IsBusy(status) || status == 408 || status >= 500; }
 
-base::Result<std::string> SealTo(const Gateway& gateway, const protocol::JweExtra& extra,
+// To the gateway, with a content key that was made ahead while there is one.
+base::Result<std::string> SealTo(Scene& scene, const protocol::JweExtra& extra,
                                  std::string_view body);
 base::Result<std::string> SignAs(const Participant& who, std::string_view typ,
                                  std::string_view payload);

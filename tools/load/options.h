@@ -36,6 +36,7 @@ struct RunOptions {
   Plan plan;
   uint32_t threads = 1, sources = 1;
   uint32_t connections = 0;  // opened before the run begins
+  uint32_t ahead = 0;        // content keys made before the run begins
   uint32_t stock = 0;  // sales made before the run begins, for a mix with more payments than sales
   double verify_share = 0.1, settle_s = 120;
   std::string amount = "0.01";

@@ -27,9 +27,16 @@ std::chrono::milliseconds BackOff(int attempt, int retry_after_s) {
   return std::min(kLongestWait, kFirstWait * (1 << std::min(attempt, 10)));
 }
 
-base::Result<std::string> SealTo(const Gateway& gateway, const protocol::JweExtra& extra,
+base::Result<std::string> SealTo(Scene& scene, const protocol::JweExtra& extra,
                                  std::string_view body) {
-  return protocol::SealJwe(gateway.encryption_key, gateway.encryption_x5t, extra, body);
+  const Gateway& gateway = scene.gateway;
+  if (scene.ahead.empty()) {
+    return protocol::SealJwe(gateway.encryption_key, gateway.encryption_x5t, extra, body);
+  }
+  protocol::ContentKey key = std::move(scene.ahead.back());
+  scene.ahead.pop_back();
+  return protocol::SealJweUnder(std::move(key), gateway.encryption_key, gateway.encryption_x5t,
+                                extra, body);
 }
 
 base::Result<std::string> SignAs(const Participant& who, std::string_view typ,

@@ -44,7 +44,7 @@ Next Trade::AskSeller() {
                .buyer = {}};
   const SellerChallengeRequestBody body{.sblk = *sblk_,
                                         .certificate = seller_->encryption_certificate};
-  auto jwe = SealTo(scene_.gateway, {"r1", nonce_}, body.Print());
+  auto jwe = SealTo(scene_, {"r1", nonce_}, body.Print());
   if (!jwe) return Broken(jwe.error().message);
   return Next::Send({Step::kSellerChallenge, "/v1/seller-blocks/challenge", std::move(*jwe)});
 }
@@ -71,7 +71,7 @@ Next Trade::Confirm(const std::string& payload) {
   const SellerConfirmationBody message{.confirmation = std::move(*jws),
                                        .seller_disclosure = disclosure_,
                                        .seller_binding_disclosure = seller_->binding};
-  auto jwe = SealTo(scene_.gateway, {"handshake", body->handshake}, message.Print());
+  auto jwe = SealTo(scene_, {"handshake", body->handshake}, message.Print());
   if (!jwe) return Broken(jwe.error().message);
   at_ = At::kSellerConfirmation;
   attempts_ = 0;
@@ -116,7 +116,7 @@ Next Trade::AskBuyer() {
   }
   const BuyerChallengeRequestBody body{.bblk = *bblk_,
                                        .certificate = asking().encryption_certificate};
-  auto jwe = SealTo(scene_.gateway, {"r3", nonce_}, body.Print());
+  auto jwe = SealTo(scene_, {"r3", nonce_}, body.Print());
   if (!jwe) return Broken(jwe.error().message);
   return Next::Send({Step::kBuyerChallenge, "/v1/payments/challenge", std::move(*jwe)});
 }
