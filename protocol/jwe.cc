@@ -247,8 +247,14 @@ Result<ContentKey> NewContentKey(const PublicKey& recipient) {
 
 Result<std::string> SealJwe(const PublicKey& recipient, std::string_view x5t_s256,
                             const JweExtra& extra, std::string_view payload) {
+  ASSIGN_OR_RETURN(ContentKey cek, NewContentKey(recipient));
+  return SealJweUnder(std::move(cek), recipient, x5t_s256, extra, payload);
+}
+
+Result<std::string> SealJweUnder(ContentKey cek, const PublicKey& recipient,
+                                 std::string_view x5t_s256, const JweExtra& extra,
+                                 std::string_view payload) {
   if (payload.empty()) return Fail(ErrorCode::kInvalidArgument, "an empty message is not sent");
-  ASSIGN_OR_RETURN(const ContentKey cek, NewContentKey(recipient));
   const bool ecdh = recipient.key_management() == hsm::KeyManagement::kEcdhEs;
   JsonWriter header;
   header.String("alg", hsm::JoseName(*recipient.key_management())).String("enc", "A256GCM");

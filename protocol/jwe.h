@@ -49,5 +49,9 @@ base::Result<ContentKey> NewContentKey(const PublicKey& recipient);
 // Encrypts to `recipient`; `x5t_s256` is left out of the header if empty.
 base::Result<std::string> SealJwe(const PublicKey& recipient, std::string_view x5t_s256,
                                   const JweExtra& extra, std::string_view payload);
+// The same with a content key that was made ahead for this recipient, and is used for one message.
+base::Result<std::string> SealJweUnder(ContentKey key, const PublicKey& recipient,
+                                       std::string_view x5t_s256, const JweExtra& extra,
+                                       std::string_view payload);
 
 }  // namespace paygate::protocol

@@ -4,6 +4,7 @@
 
 #include "base/crypto.h"
 #include "base/log.h"
+#include "base/meter.h"
 #include "gateway/engine/results.h"
 
 namespace paygate::gateway::engine {
@@ -157,7 +158,8 @@ void Settler::Ask(const std::string& payment_id) {
 
 // The one place from which bytes reach a bank: an Intent is durable by its type.
 void Settler::Send(const Intent& intent, Step step, std::string_view prepared) {
-  auto done = [this, intent](bank::Answer answer) {
+  auto done = [this, intent, from = clock_.Monotonic()](bank::Answer answer) {
+    base::AddTime(base::Meter::kBank, clock_.Monotonic() - from);
     (void)workers_.SubmitPromised(
         [this, intent, answer = std::move(answer)] { OnAnswer(intent, answer); });
   };

@@ -191,7 +191,7 @@ int Finish(const Result<ControlReply>& reply, bool json) {
     if (reply->error_code == Name(ErrorCode::kInvalidArgument)) return kUsage;
     return reply->error_code == Name(ErrorCode::kPermissionDenied) ? kForbidden : kRefused;
   }
-  const Json answer = Json::parse(reply->json, nullptr, false);
+  Json answer = Json::parse(reply->json, nullptr, false);
   if (answer.is_discarded()) {
     std::fprintf(stderr, "paygatectl: the engine's answer is no JSON: run one release of both\n");
     return kUnreachable;
@@ -199,6 +199,7 @@ int Finish(const Result<ControlReply>& reply, bool json) {
   if (json) {
     std::printf("%s\n", reply->json.c_str());
   } else {
+    if (answer.is_object()) answer.erase("meters");  // of status: for programs
     Print(answer, "");
   }
   return kDone;
