@@ -22,7 +22,7 @@ base::Result<std::unique_ptr<Market>> Market::Open(const RunOptions& options,
   ASSIGN_OR_RETURN(auto gateway, LearnGateway(options.target.url, options.target.root_pem));
   std::unique_ptr<Market> market(new Market(std::move(gateway)));
   market->options_ = options;
-  ASSIGN_OR_RETURN(market->roster_, Roster::Open(options.directory));
+  ASSIGN_OR_RETURN(market->roster_, Roster::Open(options.directory, false));
   std::vector<hsm::KeyType> wanted;
   if (!options.algorithms.empty()) {
     ASSIGN_OR_RETURN(const auto names, ParseWeights(options.algorithms));

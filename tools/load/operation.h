@@ -38,11 +38,11 @@ struct Scene {
   Dice dice{};
   Stats stats{};
   Ledger ledger{};
-  std::vector<Participant*> people{};  // registered
-  std::vector<Participant*> spare{};   // not yet
-  std::deque<Offer> stock{};           // unpaid
+  std::vector<Participant*> people{};         // registered
+  std::vector<Participant*> spare{};          // not yet
+  std::deque<Offer> stock{};                  // unpaid
   std::vector<protocol::ContentKey> ahead{};  // for the gateway, not used yet
-  std::deque<Offer> paid{};            // the latest, for those who try to pay twice
+  std::deque<Offer> paid{};                   // the latest, for those who try to pay twice
   struct Mailbox {
     int64_t cursor = 0;
     bool busy = false;  // one reader at a time
