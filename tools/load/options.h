@@ -24,6 +24,7 @@ struct Target {
   std::vector<pid_t> pids;  // whose CPU is counted besides
   // Filled by Resolve.
   std::string root_pem, bank_tool;
+  std::vector<std::pair<std::string, std::string>> facts;  // of config_file, for the report
 };
 // Reads what config_file and root_file say. kInvalidArgument: something that is needed is missing.
 base::Status Resolve(Target& target);

@@ -223,6 +223,7 @@ Json ToJson(const Findings& f) {
                      {"id", f.gateway_id},
                      {"signature", f.signature_algorithm},
                      {"encryption", f.encryption_algorithm}};
+  for (const auto& [name, value] : f.options.target.facts) json["gateway"][name] = value;
   json["load"] = Load(f);
   json["machine"] = {{"cpu", machine.cpu},
                      {"cores", machine.cores},
