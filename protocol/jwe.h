@@ -1,8 +1,9 @@
 // JWE compact serialisation (RFC 7516) as protocol.md uses it: e_X(M), one recipient, A256GCM.
 //
 // ParseJwe checks form and header (members exactly `alg enc`, `epk` with ECDH-ES, `x5t#S256` where
-// the receiver expects one, and at most one of `r1 r3 r5 handshake`); OpenJwe unwraps and decrypts,
-// with one error, kDecryptionFailed, for every cause after a well-formed header. Pure; thread-safe.
+// the receiver expects one, at most one of `r1 r3 r5 handshake`, and perhaps `accept`); OpenJwe
+// unwraps and decrypts, with one error, kDecryptionFailed, for every cause after a well-formed
+// header. Pure; thread-safe.
 #pragma once
 
 #include <string>
@@ -11,14 +12,17 @@
 #include "base/result.h"
 #include "base/secret_bytes.h"
 #include "hsm/decrypter.h"
+#include "protocol/jws.h"
 #include "protocol/public_key.h"
 
 namespace paygate::protocol {
 
-// The one extra header member a message carries (protocol.md sections 5 to 7).
+// The one extra header member a message carries (protocol.md sections 5 to 7), and which signature
+// forms its sender takes: `accept` of docs/protocol/batch-signatures.md.
 struct JweExtra {
   std::string name;   // "" or "r1" "r3" "r5" "handshake"
   std::string value;  // nonces: 22 base64url characters; handshake: opaque, <= kMaxHandshakeChars
+  JwsForms accept = JwsForms::kSingle;  // kSingleOrBatch: "accept":"mjws"
 };
 constexpr size_t kMaxHandshakeChars = 1024;
 

@@ -14,9 +14,11 @@
 #include "base/log.h"
 #include "base/meter.h"
 #include "gateway/engine/audit_commands.h"
+#include "gateway/engine/claim_commands.h"
 #include "gateway/engine/control_server.h"
 #include "gateway/engine/engine.h"
 #include "gateway/engine/operator_commands.h"
+#include "gateway/engine/reconciliation_commands.h"
 #include "gateway/engine/reloader.h"
 #include "hsm/token/client.h"
 #include "storage/rocksdb/rocks_store.h"
@@ -176,7 +178,10 @@ Status RunEngine(const std::string& config_path, const base::Clock& clock) {
   });
   AddOperatorCommands(
       {.gateway_id = config.gateway_id, .clock = clock, .store = *store, .bank = *bank}, control);
+  AddClaimCommands(*store, engine.claims(), control);
   AddAuditCommands(store->audit(), engine.audit(), control);
+  AddEvidenceCommand(engine.evidence(), control);
+  AddReconciliationCommands(engine.reconciler(), control);
   ASSIGN_OR_RETURN(auto control_server, ControlServer::Open(config.ControlSocket(),
                                                             config.control.users, control));
   ASSIGN_OR_RETURN(auto listener, base::Listener::Open(config.EngineSocket()));

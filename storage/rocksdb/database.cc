@@ -26,7 +26,8 @@ constexpr std::array<const char*, kFamilies> kFamilyNames = {
     "fates",   "registrations", "pairs", "certificates", "mail",   "boxes",        "acks",
     "standings", "cursors",
     "serials", "revocations", "crls",
-    "refused", "begun", "refunds",
+    "refused", "begun", "refunds", "claims", "open_claims",
+    "statements", "bookings", "unreconciled",
 };
 
 // Memory: at most the cache and the write buffers, whatever is stored (index and filter blocks live
