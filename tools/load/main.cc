@@ -89,6 +89,8 @@ void AddRun(CLI::App& app, RunOptions& o, std::string& mix) {
   app.add_option("--stock", o.stock, "Sales made before, for a mix with more payments than sales");
   app.add_option("--algorithms", o.algorithms,
                  "Only participants with these: ES256, EdDSA, PS256, with commas");
+  app.add_flag("--batch-signatures", o.batch_signatures,
+               "Participants ask for signatures of many messages at once, where they are offered");
   app.add_option("--amount", o.amount, "Price of each sale")->capture_default_str();
   app.add_option("--verify-share", o.verify_share, "Share of the gateway's signatures verified")
       ->check(CLI::Range(0.0, 1.0))
