@@ -14,15 +14,22 @@ constexpr char kIntroduction[] =
     "checks at the end that the bank did what everybody was told.";
 
 constexpr char kFooter[] = R"(
-Examples, for a gateway of tools/scratch-gateway DIR that runs on this machine:
+Examples, for a gateway of tools/scratch-gateway DIR that runs on this machine. Once:
   paygate-embedded-bank --config DIR/bank/bank.toml accounts --json > customers.json
   paygate-load prepare --config DIR/gateway.toml --dir people --customers customers.json \
       --participants 50
-  paygate-load run --config DIR/gateway.toml --dir people --concurrency 8 --json result.json
-  paygate-load run --config DIR/gateway.toml --dir people --rate 100 --steady 60
+Eight at work at once, as fast as they are answered; then a hundred a second, whatever happens:
+  paygate-load run --config DIR/gateway.toml --dir people --concurrency 8 --report a.html
+  paygate-load run --config DIR/gateway.toml --dir people --rate 100 --json b.json
+With mailboxes and attacks among the payments; how much it holds; for a script; two runs:
+  paygate-load run … --rate 50 --mix purchase=8,mailbox=1,hostile=1
+  paygate-load run … --find-knee --report knee.html
+  paygate-load run … --rate 100 --fail-if 'p99>50ms' --fail-if 'error_rate>0'
+  paygate-load compare b.json c.json --report both.html
 
-Exit codes: 0 good, 1 a threshold of --fail-if was passed, 2 usage, 3 a payment was lost, doubled or
-misreported, or an answer did not hold, 4 could not be run.)";
+The durability of wallets is not part of it: participants keep everything in memory while it runs.
+Exit codes: 0 good, 1 a threshold of --fail-if was passed, 2 usage, 3 a payment was lost, doubled
+or misreported, or an answer did not hold, 4 could not be run.)";
 
 void AddTarget(CLI::App& app, Target& t) {
   app.add_option("--gateway", t.url, "URL of the gateway, as https://127.0.0.1:8443");
@@ -82,6 +89,8 @@ void AddRun(CLI::App& app, RunOptions& o, std::string& mix) {
   app.add_option("--stock", o.stock, "Sales made before, for a mix with more payments than sales");
   app.add_option("--algorithms", o.algorithms,
                  "Only participants with these: ES256, EdDSA, PS256, with commas");
+  app.add_flag("--batch-signatures", o.batch_signatures,
+               "Participants ask for signatures of many messages at once, where they are offered");
   app.add_option("--amount", o.amount, "Price of each sale")->capture_default_str();
   app.add_option("--verify-share", o.verify_share, "Share of the gateway's signatures verified")
       ->check(CLI::Range(0.0, 1.0))
