@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "base/meter.h"
 #include "base/outside_text.h"
 #include "protocol/certificate.h"
 #include "protocol/json.h"
@@ -73,6 +74,21 @@ Result<std::string> PrintPair(const storage::RegisteredCertificates& pair) {
   return json.RawArray("certificates", {v, p}).Take();
 }
 
+// Since the engine started: {"queue":{"count","operations","micros"},…}
+std::string PrintMeters() {
+  JsonWriter json;
+  for (size_t i = 0; i < base::kMeters; ++i) {
+    const auto meter = static_cast<base::Meter>(i);
+    const base::MeterSum sum = base::Read(meter);
+    json.Raw(base::Name(meter), JsonWriter()
+                                    .Integer("count", static_cast<int64_t>(sum.count))
+                                    .Integer("operations", static_cast<int64_t>(sum.operations))
+                                    .Integer("micros", static_cast<int64_t>(sum.micros))
+                                    .Take());
+  }
+  return json.Take();
+}
+
 Result<std::string> Status(const OperatorParts& p) {
   const auto bank = p.bank.GetCapabilities();
   JsonWriter json;
@@ -87,7 +103,7 @@ Result<std::string> Status(const OperatorParts& p) {
     json.String("bank_adapter", base::PrintableText(bank->adapter))
         .String("bank_notices", base::PrintableText(cursor));
   }
-  return json.Take();
+  return json.Raw("meters", PrintMeters()).Take();
 }
 
 Result<std::string> ListParticipants(const storage::CertificateRegister& certificates,

@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "storage/rocksdb/audit.h"
+#include "storage/rocksdb/claims.h"
 #include "storage/rocksdb/csblks.h"
 #include "storage/rocksdb/database.h"
 #include "storage/rocksdb/key_locks.h"
@@ -106,6 +107,7 @@ class RocksStore final : public Store {
   Reconciliation& reconciliation() override { return reconciliations_; }
   CertificateStatuses& statuses() override { return participants_; }
   Mailbox& mailbox() override { return mailboxes_; }
+  Claims& claims() override { return claims_; }
   AuditLog& audit() override { return audit_; }
   bool Healthy() const override { return database_->Healthy(); }
 
@@ -119,6 +121,7 @@ class RocksStore final : public Store {
   Csblks csblks_{*database_, locks_};
   Participants participants_{*database_, locks_};
   Mailboxes mailboxes_{*database_, locks_, cursors_};
+  ClaimRegister claims_{*database_, locks_, cursors_, payments_};
   Reconciliations reconciliations_{*database_};
 };
 

@@ -31,6 +31,7 @@ class ScratchNetwork {
   void KeepAlive();
   int Stop();   // SIGTERM; the exit code
   pid_t pid() const { return pid_; }
+  const std::string& AdminUrl() const { return admin_; }
   const std::string& directory() const { return directory_; }
   // The adapter's configuration for the running network. It waits for answers as long as a slow
   // machine may take; `more` otherwise.

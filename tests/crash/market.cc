@@ -184,6 +184,7 @@ std::string Market::Pay(Pair& pair, const protocol::SdJwt& csblk) {
   if (!receipt) return "the payment was refused: " + said.code;
   if (receipt->result != PaymentResult::kCompleted) return "the payment failed";
   pair.sold += kPrice;
+  ++receipts_;
   // The same authorisation again is the same payment; another one is refused.
   const Said again = *Insist([&] {
     return Decided(buyer.SendAuthorisation(authorisation, challenge.handshake, csblk.disclosure));

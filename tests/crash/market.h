@@ -3,6 +3,7 @@
 // again until they have their answer, as a wallet does.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,6 +34,10 @@ class Market {
   // each balance is what the receipts say, and the gateway finds no difference between its store
   // and the banks' statement. Empty, or what is wrong.
   std::string Wrong();
+  // Of every debit in the bank's journal: the gateway has an authorisation of it, recorded no later
+  // than the debit, and the evidence of it is valid under the root. And each receipt has its debit.
+  // Empty, or what is wrong.
+  std::string Unproven();
   // The last look, at the whole statement, when it reaches beyond all that was done.
   std::string Unreconciled();
   std::string Log() const { return gateway_->Log(); }
@@ -55,6 +60,8 @@ class Market {
   int64_t BalanceOf(const std::string& iban) const;
   int64_t Money() const;
 
+  std::string Unproven(const std::string& payment_id, const std::string& debited_at);
+
   std::string file_;
   Points* points_;
   const size_t wanted_pairs_;
@@ -62,6 +69,7 @@ class Market {
   std::unique_ptr<integration::ScratchGateway> gateway_;
   std::vector<Pair> pairs_;
   int64_t money_ = 0;
+  std::atomic<size_t> receipts_ = 0;  // of completed payments
 };
 
 }  // namespace paygate::crash

@@ -67,6 +67,11 @@ int main(int argc, char** argv) {
                   << " s" << std::endl;
       }
     }
+    if (const std::string wrong = market.Unproven(); !wrong.empty()) {
+      std::cout << market.Log() << "\nafter the last round: " << wrong << "\nseed " << seed << "\n";
+      return 1;
+    }
+    std::cout << "every debit is proven by an older authorisation" << std::endl;
     if (const std::string wrong = market.Unreconciled(); !wrong.empty()) {
       std::cout << market.Log() << "\n" << wrong << "\nseed " << seed << "\n";
       return 1;

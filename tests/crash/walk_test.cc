@@ -30,6 +30,7 @@ TEST_P(Walk, AProcessThatDiesAtAnyStepOfAPaymentLosesAndDoublesNothing) {
     survivals = market.deaths() == deaths ? survivals + 1 : 0;
     ASSERT_EQ(market.Wrong(), "") << "death before step " << step << "\n" << market.Log();
   }
+  EXPECT_EQ(market.Unproven(), "") << market.Log();
   EXPECT_LT(step, kMostSteps);
   EXPECT_EQ(market.Unreconciled(), "");
   EXPECT_GT(market.deaths(), 5u) << "it hardly died";

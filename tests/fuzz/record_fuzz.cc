@@ -18,7 +18,7 @@ constexpr char kId[] = "AAECAwQFBgcICQoLDA0ODw";
 }  // namespace
 
 void Fuzz(std::string_view input) {
-  switch (Choose(input, 22)) {
+  switch (Choose(input, 23)) {
     case 0: return Same(DecodeIntent(kId, input), EncodeIntent, input);
     case 1: return Same(DecodeSettlement(input), EncodeSettlement, input);
     case 2: return Same(DecodeFate(input), EncodeFate, input);
@@ -50,6 +50,7 @@ void Fuzz(std::string_view input) {
     case 15: return Same(DecodeRevocation(input), EncodeRevocation, input);
     case 17:
       return Same(DecodeRefund(kId, input), EncodeRefund, input);
+    case 22: return Same(DecodeClaim(kId, input), EncodeClaim, input);
     case 18: {
       auto id = ParseSecondId(input);
       if (!id) return;

@@ -176,9 +176,15 @@ void ScratchGateway::TurnClock(std::chrono::seconds by) {
   munmap(page, sizeof(int64_t));
 }
 
+std::vector<std::pair<pid_t, std::string>> ScratchGateway::Processes() const {
+  auto found = Children(paygated_);
+  for (auto& [pid, command] : found) command = fs::path(command).filename();
+  return found;
+}
+
 pid_t ScratchGateway::PidOf(const std::string& program) const {
-  for (const auto& [pid, command] : Children(paygated_)) {
-    if (fs::path(command).filename() == program) return pid;
+  for (const auto& [pid, name] : Processes()) {
+    if (name == program) return pid;
   }
   return 0;
 }

@@ -40,6 +40,7 @@ class ScratchGateway {
   bool Reload();
   void TurnClock(std::chrono::seconds by);       // the engine's, from the next look on
   pid_t PidOf(const std::string& program) const; // one of the gateway's processes; 0 if none
+  std::vector<std::pair<pid_t, std::string>> Processes() const;  // all, with their programs' names
   void Kill(const std::string& program, int signal);
 
   const std::string& directory() const { return directory_; }

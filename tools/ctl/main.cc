@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/file.h"
 #include "base/ipc.h"
 #include "base/log.h"
 #include "gateway/config.h"
@@ -41,6 +42,7 @@ struct Argument {
   const char* option;  // as CLI11 takes it: "id", or "--reason"
   const char* what;
   bool required;
+  bool is_flag = false;  // takes no value; its own name is sent in place of one
 };
 struct Command {
   std::vector<const char*> words;  // "participants" "show"
@@ -51,7 +53,9 @@ struct Command {
 
 constexpr char kReconcile[] = "reconcile";    // several requests: tools/ctl/reconcile.h
 constexpr char kExport[] = "audit.export";  // several requests: tools/ctl/audit_export.h
+constexpr char kEvidence[] = "evidence";    // its answer goes into a file
 const Argument kId{"id", "id", "ID of the participant (22 characters)", true};
+const Argument kClaim{"claim", "claim", "ID of the claim, or of its payment", true};
 const Argument kLimit{"limit", "--limit", "Rows at most (1 to 200; 50)", false};
 
 const std::vector<Command> kCommands = {
@@ -70,6 +74,18 @@ const std::vector<Command> kCommands = {
      "What became of a payment",
      {{"payment_id", "payment_id", "As in the receipt", true}}},
     {{"intents"}, "intents.list", "Payments that are not settled, oldest first", {kLimit}},
+    {{"claims"},
+     "claims.list",
+     "Refund claims that are not closed, those first that are due first",
+     {kLimit, {"skip", "--skip", "Leave out so many", false}}},
+    {{"claim", "show"}, "claims.show", "One, with what both sides say", {kClaim}},
+    {{"claim", "decide"},
+     "claims.decide",
+     "Decide on one that the seller answered; both sides are told",
+     {kClaim,
+      {"decision", "--refund", "Give the buyer back what is left of the price", false, true},
+      {"decision", "--reject", "Give nothing back", false, true},
+      {"reason", "--reason", "One line; buyer and seller will read it", true}}},
     {{"revoke"},
      "participants.revoke",
      "End a participant's certificates, for good",
@@ -80,6 +96,11 @@ const std::vector<Command> kCommands = {
      "Refuse a participant for the time being",
      {kId, {"note", "--note", "Why; shown by participants show", false}}},
     {{"release"}, "participants.release", "End a hold", {kId}},
+    {{"evidence"},
+     kEvidence,
+     "Write the file that proves a payment, for paygate-audit verify-evidence",
+     {{"payment_id", "payment_id", "As in the receipt", true},
+      {"out", "--out", "The file (evidence-PAYMENT_ID.json); not overwritten", false}}},
     {{"reconcile"},
      kReconcile,
      "Compare what is stored with the bank's statement, and list every difference",
@@ -100,7 +121,9 @@ Examples:
   paygatectl participants list --limit 20
   paygatectl revoke 3Zr1uXbn5mSg0Yt8c2QdLw --reason keyCompromise     # theft, told by the bank
   paygatectl hold 3Zr1uXbn5mSg0Yt8c2QdLw --note "fraud desk, case 17"
+  paygatectl claim decide CLAIM_ID --refund --reason "the parcel went to another town"
   paygatectl audit export log-2027-01
+  paygatectl evidence PAYMENT_ID --out payment.json
   paygatectl reconcile && echo "store and bank agree"
   paygatectl reconcile --since 2027-01-01     # the whole statement again
   paygatectl --json payments show PAYMENT_ID | jq .state
@@ -124,6 +147,7 @@ Result<ControlReply> Ask(const std::string& socket, const ControlRequest& reques
 
 bool IsTime(const std::string& name) {
   return name.ends_with("_at") || name.starts_with("not_") || name == "now" ||
+         name == "answer_by" || name == "deliver_by" || name == "claim_until" ||
          name == "deadline" || name == "held_since" || name == "statement_complete_until";
 }
 
@@ -167,7 +191,7 @@ int Finish(const Result<ControlReply>& reply, bool json) {
     if (reply->error_code == Name(ErrorCode::kInvalidArgument)) return kUsage;
     return reply->error_code == Name(ErrorCode::kPermissionDenied) ? kForbidden : kRefused;
   }
-  const Json answer = Json::parse(reply->json, nullptr, false);
+  Json answer = Json::parse(reply->json, nullptr, false);
   if (answer.is_discarded()) {
     std::fprintf(stderr, "paygatectl: the engine's answer is no JSON: run one release of both\n");
     return kUnreachable;
@@ -175,6 +199,7 @@ int Finish(const Result<ControlReply>& reply, bool json) {
   if (json) {
     std::printf("%s\n", reply->json.c_str());
   } else {
+    if (answer.is_object()) answer.erase("meters");  // of status: for programs
     Print(answer, "");
   }
   return kDone;
@@ -224,6 +249,24 @@ int Export(const std::string& socket, const std::string& directory, bool json) {
   return Finish(ControlReply{.json = done.dump(), .error_code = {}, .error = {}}, json);
 }
 
+int WriteEvidence(const std::string& socket, std::map<std::string, std::string>& given, bool force,
+                  bool json) {
+  const std::string& id = given["payment_id"];
+  const auto reply = Ask(socket, {kEvidence, {{"payment_id", id}}});
+  if (!reply || !reply->ok()) return Finish(reply, json);
+  const std::string file = given["out"].empty() ? "evidence-" + id + ".json" : given["out"];
+  const auto written = force ? paygate::base::ReplaceFile(file, reply->json)
+                             : paygate::base::WriteNewFile(file, reply->json);
+  if (!written) {
+    const bool there = written.error().code == ErrorCode::kAlreadyExists;
+    std::fprintf(stderr, "paygatectl: %s%s\n", written.error().message.c_str(),
+                 there ? "; --force overwrites it" : "");
+    return kUsage;
+  }
+  const Json done = {{"file", file}, {"bytes", reply->json.size()}};
+  return Finish(ControlReply{.json = done.dump(), .error_code = {}, .error = {}}, json);
+}
+
 // Groups of one word each, as "participants", hold the commands of two words.
 void AddCommands(CLI::App& app, ControlRequest& request,
                  std::map<std::string, std::string>& given) {
@@ -241,6 +284,12 @@ void AddCommands(CLI::App& app, ControlRequest& request,
     CLI::App* sub = parent->add_subcommand(command.words.back(), command.what);
     sub->fallthrough();
     for (const Argument& argument : command.arguments) {
+      if (argument.is_flag) {
+        sub->add_flag_callback(
+            argument.option,
+            [&given, &argument] { given[argument.name] += argument.option + 2; }, argument.what);
+        continue;
+      }
       sub->add_option(argument.option, given[argument.name], argument.what)
           ->required(argument.required);
     }
@@ -270,6 +319,8 @@ int main(int argc, char** argv) {
   ControlRequest request;
   std::map<std::string, std::string> given;
   AddCommands(app, request, given);
+  bool force = false;
+  app.get_subcommand(kEvidence)->add_flag("--force", force, "Overwrite the file");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -285,5 +336,6 @@ int main(int argc, char** argv) {
   }
   if (request.command == kReconcile) return Reconcile(socket, given["since"], json);
   if (request.command == kExport) return Export(socket, given["directory"], json);
+  if (request.command == kEvidence) return WriteEvidence(socket, given, force, json);
   return Finish(Ask(socket, request), json);
 }
