@@ -39,6 +39,8 @@ base::Result<std::unique_ptr<Client>> Client::Open(Parts parts, ClientOptions op
   ASSIGN_OR_RETURN(auto trust,
                    GatewayTrust::Create(parts.root_pem, identity ? identity->gateway_id : "",
                                         parts.transport, parts.clock, &parts.disk));
+  ASSIGN_OR_RETURN(const bool asked, AskedForBatches(parts.disk));
+  if (options.batch_signatures || asked) trust->Take(protocol::JwsForms::kSingleOrBatch);
   return std::unique_ptr<Client>(new Client(
       std::make_unique<Impl>(parts, std::move(options), std::move(trust), std::move(identity),
                              std::move(revoked))));

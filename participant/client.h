@@ -41,6 +41,9 @@ namespace paygate::participant {
 struct ClientOptions {
   int max_attempts = 5;               // sends of one message in one call
   std::chrono::seconds max_wait{10};  // between two of them, whatever Retry-After says
+  // Asks for batch signatures where the gateway offers them (docs/protocol/batch-signatures.md).
+  // What was asked for once in a directory is verified there ever after, with or without this.
+  bool batch_signatures = false;
   // How to wait. Required: a program sleeps, a test turns its clock.
   std::function<void(std::chrono::seconds)> wait;
   // Called before a wait, with a sentence for the person who waits. May be empty.

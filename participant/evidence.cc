@@ -58,8 +58,10 @@ std::string_view TypOf(EvidenceKind kind) {
 // Payload of either kind of result.
 template <typename T>
 base::Result<T> ClaimedIn(const Evidence& evidence) {
-  ASSIGN_OR_RETURN(auto jws, protocol::ParseJws(evidence.result, TypOf(evidence.kind),
-                                                protocol::KeyName::kX5t));
+  // Which forms are taken is for whoever verifies it to say.
+  ASSIGN_OR_RETURN(auto jws,
+                   protocol::ParseJws(evidence.result, TypOf(evidence.kind),
+                                      protocol::KeyName::kX5t, protocol::JwsForms::kSingleOrBatch));
   return T::Parse(jws.payload);
 }
 

@@ -158,7 +158,8 @@ base::Result<protocol::VerifiedJws> GatewayTrust::VerifyKept(std::string_view co
                                                              std::string_view typ,
                                                              const std::vector<std::string>& chain,
                                                              base::UnixTime at) const {
-  ASSIGN_OR_RETURN(auto jws, protocol::ParseJws(compact, typ, protocol::KeyName::kX5t));
+  ASSIGN_OR_RETURN(auto jws,
+                   protocol::ParseJws(compact, typ, protocol::KeyName::kX5t, forms_));
   ASSIGN_OR_RETURN(Certificate signer,
                    CheckGatewayChain(chain, Role::kGatewaySignature, gateway_id_, at));
   if (signer.fingerprint() != jws.x5t_s256) {
@@ -169,7 +170,8 @@ base::Result<protocol::VerifiedJws> GatewayTrust::VerifyKept(std::string_view co
 }
 
 base::Result<Statement> GatewayTrust::Verify(std::string_view compact, std::string_view typ) {
-  ASSIGN_OR_RETURN(auto jws, protocol::ParseJws(compact, typ, protocol::KeyName::kX5t));
+  ASSIGN_OR_RETURN(auto jws,
+                   protocol::ParseJws(compact, typ, protocol::KeyName::kX5t, forms_));
   ASSIGN_OR_RETURN(auto chain, ChainOf(jws.x5t_s256));
   ASSIGN_OR_RETURN(auto verified, VerifyKept(compact, typ, chain, clock_.Now()));
   return Statement{std::move(verified), std::move(chain)};

@@ -46,6 +46,8 @@ class GatewayTrust {
   // The preferred certificate to encrypt to.
   base::Result<protocol::Certificate> EncryptionCertificate();
   const std::string& gateway_id() const { return gateway_id_; }  // empty before the first document
+  // The signature forms that statements may have from now on; at first single ones alone.
+  void Take(protocol::JwsForms forms) { forms_ = forms; }
 
   // Verifies a compact JWS by the gateway at the time `now`.
   base::Result<Statement> Verify(std::string_view compact, std::string_view typ);
@@ -83,6 +85,7 @@ class GatewayTrust {
   Transport& transport_;
   const base::Clock& clock_;
   Disk* const cache_;
+  protocol::JwsForms forms_ = protocol::JwsForms::kSingle;
   bool tried_cache_ = false;
   std::optional<protocol::GatewayPayload> document_;
   std::map<std::string, std::vector<std::string>> signature_chains_;  // by x5t#S256

@@ -79,7 +79,8 @@ base::Status TakeMessage(Session& session, const std::string& jwe, InboxMessage&
     return {};
   }
   const bool refund_receipt =
-      protocol::ParseJws(single.jws, protocol::kTypRefundReceipt, protocol::KeyName::kX5t)
+      protocol::ParseJws(single.jws, protocol::kTypRefundReceipt, protocol::KeyName::kX5t,
+                         protocol::JwsForms::kSingleOrBatch)
           .has_value();
   if (single.member == "refund_confirmation" || (single.member == "receipt" && refund_receipt)) {
     const auto kind = refund_receipt ? EvidenceKind::kRefund : EvidenceKind::kRefundConfirmation;

@@ -45,7 +45,7 @@ class Session {
   // (`resealed` is told first, so that the journal has it).
   base::Result<Reply> Exchange(Request& request,
                                const std::function<base::Status(const std::string&)>& resealed);
-  // JWE to the gateway's preferred certificate.
+  // JWE to the gateway's preferred certificate, with the signature forms that are taken.
   base::Result<std::string> Seal(const Request& request);
   // A JWS by this participant with x5c (protocol.md rule 7).
   base::Result<std::string> Sign(std::string_view typ, std::string_view payload);
@@ -85,10 +85,14 @@ class Session {
   std::vector<std::unique_ptr<hsm::Decrypter>> earlier;  // of the generations before, in order
 
  private:
+  base::Result<protocol::JwsForms> Forms();
   base::Result<hsm::Decrypter*> DecrypterFor(const std::string& x5t) const;
   base::Result<std::optional<Reply>> Read(const Request& request, const HttpAnswer& answer);
   void WaitFor(int attempt, int retry_after_s, std::string_view why);
 };
+
+// Whether batch signatures were ever asked for from this directory.
+base::Result<bool> AskedForBatches(Disk& disk);
 
 // What a first message came back with: message 2 of sections 5 and 6.
 struct OpenedChallenge {

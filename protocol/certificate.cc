@@ -31,14 +31,6 @@ std::string Dotted(const ASN1_OBJECT* object) {
   return length > 0 && length < static_cast<int>(sizeof text) ? std::string(text, length) : "";
 }
 
-base::Result<base::UnixTime> ParseTime(const ASN1_TIME* time) {
-  tm t = {};
-  if (ASN1_TIME_to_tm(time, &t) != 1) return Invalid("a validity time cannot be read");
-  using namespace std::chrono;
-  const sys_days day = year(t.tm_year + 1900) / (t.tm_mon + 1) / t.tm_mday;
-  return day + hours(t.tm_hour) + minutes(t.tm_min) + seconds(t.tm_sec);
-}
-
 // The subject's one common name; empty if it has none or several.
 std::string CommonName(const X509_NAME* name) {
   const int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
@@ -136,8 +128,8 @@ base::Status ReadExtensions(const X509* x509, Parsed& out) {
 }
 
 base::Status Fill(X509* x509, Parsed& out) {
-  ASSIGN_OR_RETURN(out.not_before, ParseTime(X509_get0_notBefore(x509)));
-  ASSIGN_OR_RETURN(out.not_after, ParseTime(X509_get0_notAfter(x509)));
+  ASSIGN_OR_RETURN(out.not_before, ReadTime(X509_get0_notBefore(x509)));
+  ASSIGN_OR_RETURN(out.not_after, ReadTime(X509_get0_notAfter(x509)));
   out.subject = ToDer(i2d_X509_NAME, X509_get_subject_name(x509));
   out.issuer = ToDer(i2d_X509_NAME, X509_get_issuer_name(x509));
   out.subject_id = CommonName(X509_get_subject_name(x509));
@@ -157,6 +149,14 @@ base::Status Fill(X509* x509, Parsed& out) {
 }
 
 }  // namespace
+
+base::Result<base::UnixTime> ReadTime(const ASN1_TIME* time) {
+  tm t = {};
+  if (ASN1_TIME_to_tm(time, &t) != 1) return Invalid("a time cannot be read");
+  using namespace std::chrono;
+  const sys_days day = year(t.tm_year + 1900) / (t.tm_mon + 1) / t.tm_mday;
+  return day + hours(t.tm_hour) + minutes(t.tm_min) + seconds(t.tm_sec);
+}
 
 base::Result<Certificate> Certificate::Parse(std::string_view der) {
   if (der.size() > kMaxCertificateBytes) return Invalid("longer than any certificate of ours");

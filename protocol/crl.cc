@@ -2,6 +2,7 @@
 
 #include <openssl/err.h>
 
+#include "base/encoding.h"
 #include "protocol/internal/certificate_profile.h"
 #include "protocol/internal/der.h"
 #include "protocol/internal/openssl.h"
@@ -14,6 +15,11 @@
 //   crlExtensions = authorityKeyIdentifier, cRLNumber, deltaCRLIndicator! (a delta),
 //                 freshestCRL (a complete list, where there is a URL)          ! = critical
 namespace paygate::protocol {
+namespace {
+
+using CrlPtr = std::unique_ptr<X509_CRL, Deleter<X509_CRL_free>>;
+
+}  // namespace
 
 void AppendCrlEntry(std::string& entries, std::string_view serial, base::UnixTime revoked_at,
                     CrlReason reason) {
@@ -60,7 +66,6 @@ base::Result<std::string> BuildCrl(const CrlTemplate& what, const Certificate& c
 
 base::Result<std::string> ReadCrl(std::string_view text, const Certificate& ca) {
   const BioPtr bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-  using CrlPtr = std::unique_ptr<X509_CRL, Deleter<X509_CRL_free>>;
   const CrlPtr crl(!bio ? nullptr
                    : text.starts_with("-----BEGIN")
                        ? PEM_read_bio_X509_CRL(bio.get(), nullptr, nullptr, nullptr)
@@ -73,6 +78,40 @@ base::Result<std::string> ReadCrl(std::string_view text, const Certificate& ca) 
                       "a revocation list that another key than this CA's signed");
   }
   return ToDer(i2d_X509_CRL, crl.get());
+}
+
+base::Result<CrlContents> VerifyCrl(std::string_view der, const Certificate& ca) {
+  const auto bad = [](const char* why) {
+    return base::Fail(base::ErrorCode::kCertificateInvalid, why);
+  };
+  const uint8_t* at = Bytes(der);
+  const CrlPtr crl(d2i_X509_CRL(nullptr, &at, static_cast<long>(der.size())));
+  ERR_clear_error();
+  if (!crl || ToDer(i2d_X509_CRL, crl.get()) != der) return bad("no revocation list in DER");
+  const auto algorithm = ca.key().signature_algorithm();
+  const X509_ALGOR* named = nullptr;
+  X509_CRL_get0_signature(crl.get(), nullptr, &named);
+  const bool good = algorithm && ToDer(i2d_X509_ALGOR, named) == AlgorithmIdentifier(*algorithm) &&
+                    ToDer(i2d_X509_NAME, X509_CRL_get_issuer(crl.get())) == ca.parsed().subject &&
+                    X509_CRL_verify(crl.get(), ca.key().get()) == 1;
+  ERR_clear_error();
+  if (!good) return bad("a revocation list that another key than this CA's signed");
+  if (X509_CRL_get_ext_by_NID(crl.get(), NID_delta_crl, -1) >= 0) {
+    return bad("a delta says nothing of what was revoked before it");
+  }
+  CrlContents contents;
+  ASSIGN_OR_RETURN(contents.this_update, ReadTime(X509_CRL_get0_lastUpdate(crl.get())));
+  const STACK_OF(X509_REVOKED)* revoked = X509_CRL_get_REVOKED(crl.get());
+  for (int i = 0; i < sk_X509_REVOKED_num(revoked); ++i) {
+    const X509_REVOKED* entry = sk_X509_REVOKED_value(revoked, i);
+    const ASN1_INTEGER* serial = X509_REVOKED_get0_serialNumber(entry);
+    CrlContents::Entry each;
+    each.serial_hex =
+        base::HexEncode(View(ASN1_STRING_get0_data(serial), ASN1_STRING_length(serial)));
+    ASSIGN_OR_RETURN(each.revoked_at, ReadTime(X509_REVOKED_get0_revocationDate(entry)));
+    contents.entries.push_back(std::move(each));
+  }
+  return contents;
 }
 
 }  // namespace paygate::protocol

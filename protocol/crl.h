@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -46,5 +47,17 @@ base::Result<std::string> BuildCrl(const CrlTemplate& what, const Certificate& c
 // The DER of a list in a file, PEM or DER, after a look at whether it is one and `ca` signed it.
 // kCertificateInvalid with what is wrong.
 base::Result<std::string> ReadCrl(std::string_view pem_or_der, const Certificate& ca);
+
+// What a list says: as of when, and who is on it.
+struct CrlContents {
+  base::UnixTime this_update{};
+  struct Entry {
+    std::string serial_hex;
+    base::UnixTime revoked_at{};
+  };
+  std::vector<Entry> entries;
+};
+// Of a list in DER, complete, signed by this CA and spelled in the one way. kCertificateInvalid.
+base::Result<CrlContents> VerifyCrl(std::string_view der, const Certificate& ca);
 
 }  // namespace paygate::protocol

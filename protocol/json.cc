@@ -115,11 +115,13 @@ base::Status Copy(simdjson::dom::element from, std::string_view name, int depth,
   return Bad("a value of unknown type");
 }
 
-base::Result<std::shared_ptr<Tree>> ParseTree(std::string_view text) {
-  if (text.size() > kMaxJsonBytes) return Bad("too long");
+base::Result<std::shared_ptr<Tree>> ParseTree(std::string_view text, size_t max_bytes) {
+  if (text.size() > max_bytes) return Bad("too long");
   // Kept by each thread, so that parsing a small message allocates nothing but the tree.
-  static thread_local simdjson::dom::parser parser(kMaxJsonBytes);
+  static thread_local simdjson::dom::parser kept(kMaxJsonBytes);
   static thread_local std::string padded;
+  simdjson::dom::parser large(max_bytes);  // allocates when it parses
+  simdjson::dom::parser& parser = text.size() > kMaxJsonBytes ? large : kept;
   padded.assign(text);
   padded.append(simdjson::SIMDJSON_PADDING, ' ');
   simdjson::dom::element root;
@@ -171,8 +173,7 @@ void AppendNode(const Tree& tree, size_t at, std::string& out) {
     case Kind::kInteger:
       return AppendInteger(node.integer, out);
     case Kind::kWord:
-      out += node.text;
-      return;
+      return void(out += node.text);
     default:
       break;
   }
@@ -238,8 +239,8 @@ struct JsonObject::Impl {
   }
 };
 
-base::Result<JsonObject> JsonObject::Parse(std::string_view text) {
-  ASSIGN_OR_RETURN(auto tree, ParseTree(text));
+base::Result<JsonObject> JsonObject::Parse(std::string_view text, size_t max_bytes) {
+  ASSIGN_OR_RETURN(auto tree, ParseTree(text, max_bytes));
   return JsonObject(std::make_unique<Impl>(Impl{.tree = std::move(tree)}));
 }
 
@@ -291,8 +292,8 @@ std::vector<std::vector<std::string>> JsonObject::TakeStringLists(std::string_vi
 
 JsonObject JsonObject::TakeObject(std::string_view name) {
   const size_t i = impl_->Take(name, Kind::kObject, "object");
-  if (i != 0) return JsonObject(std::make_unique<Impl>(Impl{.tree = impl_->tree, .at = i}));
-  return JsonObject(std::make_unique<Impl>(Impl{.error = impl_->error}));
+  return JsonObject(std::make_unique<Impl>(i != 0 ? Impl{.tree = impl_->tree, .at = i}
+                                                  : Impl{.error = impl_->error}));
 }
 
 std::vector<JsonObject> JsonObject::TakeObjects(std::string_view name) {
@@ -313,10 +314,7 @@ std::vector<JsonObject> JsonObject::TakeObjects(std::string_view name) {
 std::string JsonObject::TakeRaw(std::string_view name) {
   const size_t i = impl_->Find(name);
   std::string out;
-  if (i == 0) {
-    impl_->Fail(name, "is missing");
-    return out;
-  }
+  if (i == 0) return impl_->Fail(name, "is missing"), out;
   impl_->tree->nodes[i].taken = true;
   AppendNode(*impl_->tree, i, out);
   return out;

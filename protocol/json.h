@@ -25,7 +25,8 @@ constexpr size_t kMaxJsonBytes = 256u << 10;
 
 class JsonObject {
  public:
-  static base::Result<JsonObject> Parse(std::string_view text);
+  // `max_bytes`: for what no stranger sends, an evidence file.
+  static base::Result<JsonObject> Parse(std::string_view text, size_t max_bytes = kMaxJsonBytes);
   JsonObject(JsonObject&&) noexcept;
   JsonObject& operator=(JsonObject&&) noexcept;
   ~JsonObject();

@@ -57,6 +57,8 @@ struct GatewayPayload {
   int64_t version = 1, iat = 0, exp = 0;
   std::vector<std::vector<std::string>> signature, encryption;  // chains of DER, preferred first
   std::vector<std::string> signature_algorithms;
+  // "signature_forms":["jws","mjws"]; left out where there is only the one that everyone takes.
+  bool batch_signatures = false;
   struct Limits {
     int64_t request_bytes = 0, clock_skew_s = 0, handshake_s = 0, csblk_lifetime_s = 0;
     std::vector<std::string> currencies;

@@ -1,10 +1,10 @@
 #include "protocol/ocsp.h"
 
 #include <openssl/err.h>
-#include <openssl/ocsp.h>
 
 #include "protocol/internal/certificate_profile.h"
 #include "protocol/internal/der.h"
+#include "protocol/internal/ocsp.h"
 #include "protocol/internal/openssl.h"
 
 // Grammar (RFC 6960 sections 4.1.1 and 4.2.1; DER). OpenSSL reads the request. The response:
@@ -43,6 +43,8 @@ std::string KeyBits(const Certificate& ca) {
   return Octets(X509_get0_pubkey_bitstr(ca.parsed().x509.get()));
 }
 
+}  // namespace
+
 OcspCertId ReadCertId(OCSP_CERTID* id) {
   OcspCertId out{.der = ToDer(i2d_OCSP_CERTID, id)};
   ASN1_OCTET_STRING *name = nullptr, *key = nullptr;
@@ -59,6 +61,8 @@ OcspCertId ReadCertId(OCSP_CERTID* id) {
   }
   return out;
 }
+
+namespace {
 
 std::string Status(const OcspStatus& status) {
   if (!status.revoked) return der::Tlv(der::Context(0), "");
@@ -105,8 +109,7 @@ base::Result<OcspRequest> ParseOcspRequest(std::string_view der) {
   return out;
 }
 
-base::Result<std::string> BuildOcspResponse(const OcspTemplate& what, const Certificate& ca,
-                                            hsm::Signer& ca_key) {
+std::string PrintOcspData(const OcspTemplate& what, const Certificate& ca) {
   std::string singles;
   const std::string this_update = der::GeneralizedTime(what.this_update);
   const std::string next_update =
@@ -121,15 +124,23 @@ base::Result<std::string> BuildOcspResponse(const OcspTemplate& what, const Cert
   }
   const std::string responder = der::Tlv(
       der::ContextConstructed(2), der::Tlv(der::kOctetString, Digest("SHA1", KeyBits(ca))));
-  const std::string data =
-      der::Sequence({responder, this_update, der::Tlv(der::kSequence, singles), extensions});
-  const std::string chain = der::Tlv(der::ContextConstructed(0), der::Sequence({ca.der()}));
-  ASSIGN_OR_RETURN(const std::string basic,
-                   SignDer(data, hsm::StatementKind::kOcsp, ca.key(), ca_key, chain));
+  return der::Sequence({responder, this_update, der::Tlv(der::kSequence, singles), extensions});
+}
+
+std::string PrintOcspBasic(std::string_view basic) {
   const std::string bytes = der::Sequence(
       {der::Oid("1.3.6.1.5.5.7.48.1.1"), der::Tlv(der::kOctetString, basic)});
   return der::Sequence({der::Tlv(der::kEnumerated, std::string_view("\0", 1)),
                         der::Tlv(der::ContextConstructed(0), bytes)});
+}
+
+base::Result<std::string> BuildOcspResponse(const OcspTemplate& what, const Certificate& ca,
+                                            hsm::Signer& ca_key) {
+  const std::string data = PrintOcspData(what, ca);
+  const std::string chain = der::Tlv(der::ContextConstructed(0), der::Sequence({ca.der()}));
+  ASSIGN_OR_RETURN(const std::string basic,
+                   SignDer(data, hsm::StatementKind::kOcsp, ca.key(), ca_key, chain));
+  return PrintOcspBasic(basic);
 }
 
 std::string PrintOcspError(OcspError error) {

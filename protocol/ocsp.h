@@ -58,6 +58,23 @@ struct OcspTemplate {
 base::Result<std::string> BuildOcspResponse(const OcspTemplate& what, const Certificate& ca,
                                             hsm::Signer& ca_key);
 
+// The name of a certificate in a question (SHA-256), as ParseOcspRequest would return it.
+// kInvalidArgument if `issuer` did not issue it.
+base::Result<OcspCertId> OcspCertIdOf(const Certificate& subject, const Certificate& issuer);
+
+// What an answer says of the certificates that it names.
+struct OcspResponse {
+  base::UnixTime this_update{}, next_update{};
+  struct Single {
+    OcspCertId id;
+    OcspStatus status;
+  };
+  std::vector<Single> certificates;
+};
+// Exactly one of BuildOcspResponse's answers, without a nonce, signed by this CA: there is one
+// spelling. kMalformed, kSignatureInvalid.
+base::Result<OcspResponse> VerifyOcspResponse(std::string_view der, const Certificate& ca);
+
 // RFC 6960 section 4.2.1: an answer without signature.
 enum class OcspError : uint8_t {
   kMalformedRequest = 1,

@@ -174,6 +174,16 @@ Result<SoftwareKey> SoftwareKey::FromPkcs8(std::string_view pem, const SecretByt
   return Wrap(std::move(key), usage);
 }
 
+Result<SoftwareKey> SoftwareKey::FromPlainPkcs8(const SecretBytes& pem, hsm::KeyUsage usage) {
+  BioPtr bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  Pkcs8Ptr plain(bio ? PEM_read_bio_PKCS8_PRIV_KEY_INFO(bio.get(), nullptr, nullptr, nullptr)
+                     : nullptr);
+  KeyPtr key(plain ? EVP_PKCS82PKEY(plain.get()) : nullptr);
+  ERR_clear_error();
+  if (!key) return Fail(ErrorCode::kMalformed, "no -----BEGIN PRIVATE KEY----- in the key file");
+  return Wrap(std::move(key), usage);
+}
+
 Result<std::string> SoftwareKey::ToPkcs8(const SecretBytes& passphrase) const {
   if (passphrase.empty()) return Fail(ErrorCode::kInvalidArgument, "a key file needs a passphrase");
   Pkcs8Ptr plain(EVP_PKEY2PKCS8(key_.get()));

@@ -27,6 +27,10 @@ class SoftwareKey {
   static base::Result<SoftwareKey> FromPkcs8(std::string_view pem,
                                              const base::SecretBytes& passphrase,
                                              hsm::KeyUsage usage);
+  // "-----BEGIN PRIVATE KEY-----", which nothing protects but its file's mode: for a bank that
+  // judges evidence, not for a wallet.
+  static base::Result<SoftwareKey> FromPlainPkcs8(const base::SecretBytes& pem,
+                                                  hsm::KeyUsage usage);
 
   // PKCS#8, PBES2 with scrypt (N = 2^14, r = 8, p = 5) and AES-256-CBC, PEM.
   base::Result<std::string> ToPkcs8(const base::SecretBytes& passphrase) const;

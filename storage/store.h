@@ -22,6 +22,7 @@
 #include "storage/audit_log.h"
 #include "storage/claims.h"
 #include "storage/payment.h"
+#include "storage/reconciliation.h"
 
 namespace paygate::storage {
 
@@ -292,6 +293,7 @@ class Store {
   virtual Registrations& registrations() = 0;
   virtual CertificateRegister& certificates() = 0;
   virtual BankNotices& bank_notices() = 0;
+  virtual Reconciliation& reconciliation() = 0;
   virtual CertificateStatuses& statuses() = 0;
   virtual Mailbox& mailbox() = 0;
   virtual Claims& claims() = 0;

@@ -180,7 +180,7 @@ Status ClaimExecutor::Record(const Claim& claim, const storage::Payment& payment
   base::LogInfo("claim.refund_recorded", {{"claim", claim.claim_id},
                                           {"refund_id", refund_id},
                                           {"payment_id", paid.payment_id}});
-  p_.settler.Begin(*recorded.intent, order.prepared);
+  p_.settler.Begin(*recorded.intent, order.prepared, protocol::JwsForms::kSingle);
   return {};
 }
 

@@ -15,6 +15,7 @@ using base::ErrorCode;
 constexpr std::chrono::days kMailboxRetention{90};  // after acknowledgement (protocol.md section 8)
 constexpr std::chrono::days kRefusalRetention{30};  // docs/decisions/0015
 constexpr std::chrono::days kBegunRetention{90};    // a registration that was never completed
+constexpr uint32_t kShareOfLane = 4;  // one client holds at most a quarter of a lane's queue
 constexpr size_t kPurgedAtOnce = 1000;
 constexpr size_t kBegunPurgedAtOnce = 100;  // two durable writes each
 constexpr std::chrono::minutes kHousekeepingInterval{10};
@@ -55,6 +56,7 @@ Limits LimitsOf(const Config::Engine& config) {
           .gateway_document_lifetime = config.gateway_document_lifetime_s,
           .certificate_lifetime = config.certificate_lifetime_s,
           .notices_interval = config.notices_interval_s,
+          .reconciliation_interval = config.reconciliation_interval_s,
           .currencies = {config.currencies.begin(), config.currencies.end()}};
 }
 
@@ -68,13 +70,14 @@ Engine::Engine(const Config& config, const base::Clock& clock, const KeysInForce
       limits_(LimitsOf(config.engine)),
       workers_("worker", config.engine.workers, config.engine.queue),
       strangers_("stranger", std::max(1u, config.engine.workers / 2), config.engine.queue),
-      strangers_per_source_(std::max(1u, config.engine.queue / 4)),
-      envelope_(keys),
+      of_source_(std::max(1u, config.engine.queue / kShareOfLane)),
+      of_participant_(std::max(1u, config.engine.queue / kShareOfLane)),
+      envelope_(keys, config.engine.batch_signatures),
       participants_(clock, keys, store.certificates()),
-      messages_(clock, envelope_, participants_, store.refusals()),
+      messages_(clock, envelope_, participants_, store.refusals(), readers_),
       parking_(workers_, config.engine.parked),
-      settler_(clock, envelope_, participants_, store.authorisations(), store.payments(), bank,
-               storage_keys, parking_, workers_, limits_),
+      settler_(clock, envelope_, participants_, readers_, store.authorisations(),
+               store.payments(), bank, storage_keys, parking_, workers_, limits_),
       awaiting_(clock, participants_, store.payments(), settler_, parking_, limits_),
       challenge_(clock, envelope_, participants_, handshakes_, limits_),
       issuance_(clock, envelope_, limits_, config.engine.public_url),
@@ -130,10 +133,13 @@ Engine::Engine(const Config& config, const base::Clock& clock, const KeysInForce
       mailbox_(clock, envelope_, messages_, store.mailbox(), parking_, limits_),
       revocation_(clock, envelope_, messages_, store.certificates(), limits_),
       bank_notices_(clock, store.bank_notices(), bank, workers_, limits_.notices_interval),
+      reconciler_(clock, store.reconciliation(), store.payments(), bank, settler_, workers_,
+                  limits_.clock_skew, limits_.reconciliation_interval),
       documents_(clock, envelope_, limits_),
       crls_(clock, envelope_, store.statuses(), workers_, config.engine.public_url),
       ocsp_(clock, envelope_, store.statuses()),
-      audit_(clock, keys, store.audit(), workers_, config.engine.checkpoint_interval_s) {}
+      audit_(clock, keys, store.audit(), workers_, config.engine.checkpoint_interval_s),
+      evidence_(clock, envelope_, store, audit_, ocsp_) {}
 
 Engine::~Engine() { Drain(); }
 
@@ -231,43 +237,38 @@ void Engine::PostAnswer(Phase phase, Request request, Reply reply, Answerer& ans
     (answerer.*answer)(std::move(jwe), std::move(handshake), std::move(r));
   };
   if (pass) {
-    if (!RunKnown(std::move(reply), std::move(handler))) passes_.GiveBack(*pass);
+    if (!RunKnown(pass->participant_id, std::move(reply), std::move(handler))) {
+      passes_.GiveBack(*pass);
+    }
     return;
   }
   RunStranger(request.source, std::move(reply), std::move(handler));
 }
 
-bool Engine::RunKnown(Reply reply, Handler handler) {
-  auto shared = std::make_shared<Reply>(std::move(reply));
-  auto taken = workers_.TrySubmit([shared, handler = std::move(handler)]() mutable {
-    handler(std::move(*shared));
+base::Status Engine::RunShared(base::WorkerPool& lane, Shares& shares, const std::string& client,
+                               const std::shared_ptr<Reply>& reply, Handler handler) {
+  if (!shares.Take(client)) {
+    return base::Fail(ErrorCode::kRateLimited, "too many requests of this client at once");
+  }
+  auto taken = lane.TrySubmit([&shares, client, reply, handler = std::move(handler)]() mutable {
+    handler(std::move(*reply));
+    shares.GiveBack(client);
   });
+  if (!taken) shares.GiveBack(client);
+  return taken;
+}
+
+bool Engine::RunKnown(const std::string& participant_id, Reply reply, Handler handler) {
+  auto shared = std::make_shared<Reply>(std::move(reply));
+  auto taken = RunShared(workers_, of_participant_, participant_id, shared, std::move(handler));
   if (!taken) shared->Problem(taken.error());
   return taken.has_value();
 }
 
 void Engine::RunStranger(const std::string& source, Reply reply, Handler handler) {
-  {
-    base::MutexLock lock(mutex_);
-    size_t& count = by_source_[source];
-    if (count >= strangers_per_source_) {
-      return reply.Problem({ErrorCode::kRateLimited, "too many requests of this source at once"});
-    }
-    ++count;
-  }
-  auto leave = [this, source] {
-    base::MutexLock lock(mutex_);
-    auto found = by_source_.find(source);
-    if (found != by_source_.end() && --found->second == 0) by_source_.erase(found);
-  };
   auto shared = std::make_shared<Reply>(std::move(reply));
-  auto taken = strangers_.TrySubmit([shared, leave, handler = std::move(handler)]() mutable {
-    handler(std::move(*shared));
-    leave();
-  });
-  if (taken) return;
-  leave();
-  shared->Problem(taken.error());
+  auto taken = RunShared(strangers_, of_source_, source, shared, std::move(handler));
+  if (!taken) shared->Problem(taken.error());
 }
 
 void Engine::Tick() {
@@ -278,6 +279,7 @@ void Engine::Tick() {
   settler_.Tick();
   crls_.Tick();
   bank_notices_.Tick();
+  reconciler_.Tick();
   audit_.Tick();
   claim_executor_.Tick();
   if (now < housekeep_at_) return;

@@ -137,6 +137,34 @@ Result<std::string> Ocsp::Sign(const OcspRequest& request, const std::vector<Ask
                                      asked[0].ca->certificate, *asked[0].ca->key);
 }
 
+Result<std::vector<std::string>> Ocsp::Attest(
+    const std::vector<protocol::Certificate>& certificates) {
+  const auto keys = envelope_.keys();
+  std::vector<std::string> answers;
+  for (const auto& ca : keys->issuing) {
+    std::vector<std::pair<OcspCertId, Asked>> own;
+    for (const protocol::Certificate& certificate : certificates) {
+      auto id = protocol::OcspCertIdOf(certificate, ca.certificate);
+      if (!ca.key || !id) continue;
+      auto asked = Find(*keys, *id);
+      if (asked) own.emplace_back(std::move(*id), *asked);
+      if (!asked && asked.error().code != ErrorCode::kNotFound) {
+        return std::unexpected(asked.error());
+      }
+    }
+    for (size_t i = 0; i < own.size();) {
+      OcspRequest request;
+      std::vector<Asked> asked;
+      for (; i < own.size() && asked.size() < protocol::kMaxOcspCertificates; ++i) {
+        request.certificates.push_back(own[i].first);
+        asked.push_back(own[i].second);
+      }
+      ASSIGN_OR_RETURN(answers.emplace_back(), Sign(request, asked, false));
+    }
+  }
+  return answers;
+}
+
 Result<std::string> Ocsp::FromCache(const std::shared_ptr<const GatewayKeys>& keys,
                                     const OcspRequest& request, const Asked& asked) {
   const std::string& cert_id = request.certificates.front().der;

@@ -38,6 +38,11 @@ class Ocsp {
   // GET: what follows /v1/ocsp/, the request in base64, percent-encoded where need be.
   void Get(std::string_view path, const std::string& source, Reply reply);
 
+  // Answers signed now, by each issuing CA whose key is in the token, about those of these
+  // certificates that are its own: for an evidence file. Of others nothing is said.
+  base::Result<std::vector<std::string>> Attest(
+      const std::vector<protocol::Certificate>& certificates);
+
   uint64_t signatures() const { return signatures_; }  // spent so far
 
  private:

@@ -23,7 +23,7 @@ void Refund::Authorise(protocol::ParsedJwe jwe, Result<Handshake> handshake, Rep
   if (p_.messages.AnswerRefusedBefore(*jws, reply)) return;
   if (!handshake) return reply.Problem(handshake.error());
 
-  auto message = p_.messages.Verify(std::move(*jws));
+  auto message = p_.messages.Verify(std::move(*jws), jwe.extra.accept);
   if (!message) return reply.Problem(message.error());
   auto payload = Check(*message, *handshake);
   if (!payload) return p_.messages.Refuse(*message, payload.error(), reply);
@@ -107,7 +107,7 @@ void Refund::Record(const VerifiedMessage& message, const std::string& authorisa
       base::LogInfo("refund.recorded",
                     {{"refund_id", message.digest}, {"payment_id", paid.payment_id}});
       p_.awaiting.Await(*recorded->intent, std::move(reply));
-      return p_.settler.Begin(*recorded->intent, order->prepared);
+      return p_.settler.Begin(*recorded->intent, order->prepared, message.forms);
     case RecordVerdict::kSeenBefore:
       if (p_.awaiting.AnswerSeenBefore(message.digest, reply)) return;
       return reply.Problem({ErrorCode::kOverloaded, "the same message is being decided"});

@@ -40,7 +40,7 @@ void SellerCertification::Confirm(protocol::ParsedJwe jwe, Result<Handshake> han
   if (messages_.AnswerRefusedBefore(*jws, reply)) return;
   if (!handshake) return reply.Problem(handshake.error());
 
-  auto message = messages_.Verify(std::move(*jws));
+  auto message = messages_.Verify(std::move(*jws), jwe.extra.accept);
   if (!message) return reply.Problem(message.error());
   auto sale = Check(*message, *body, *handshake);
   if (!sale) return messages_.Refuse(*message, sale.error(), reply);

@@ -45,6 +45,8 @@ std::optional<uint32_t> KeyUsageFor(Role role, const PublicKey& key);
 // AlgorithmIdentifier: ecdsa-with-SHA256, RSASSA-PSS (SHA-256, MGF1 SHA-256, salt 32), Ed25519.
 std::string AlgorithmIdentifier(hsm::SignatureAlgorithm algorithm);
 
+base::Result<base::UnixTime> ReadTime(const ASN1_TIME* time);  // kCertificateInvalid
+
 // The identifier that a CA's certificate gives its key, or would give it.
 std::string KeyIdentifierOf(const Certificate& ca);
 // RFC 7093 section 2, method 4, to 160 bits.

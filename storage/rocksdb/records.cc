@@ -51,6 +51,10 @@
 //                                               by_operator: u8 0|1, reason: bytes, at: time,
 //                                               to_buyer to_seller: bytes
 // open_claims    be64 due, payment_id           empty bytes; the row is gone once it is closed
+// statements     adapter                        cursor: bytes, complete_until: time
+// bookings       id of an order                 return: u8 0|1, minor_units: i64, currency
+//                                               bank_reference: bytes, booked listed: time
+// unreconciled   id of an order                 since: time
 // refused begun  be64 at, digest of a message   empty bytes; what is to be forgotten next
 #include "storage/rocksdb/records.h"
 

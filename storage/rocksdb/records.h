@@ -136,6 +136,14 @@ std::string EncodeStanding(const Standing& standing);
 base::Result<Standing> DecodeStanding(std::string_view value);
 // Values of one byte string (prepared, open, sales, mail, cursors) and of one number (tries, boxes,
 // acks).
+// In reconciliations.cc.
+std::string EncodeBooking(const ListedBooking& booking);
+base::Result<ListedBooking> DecodeBooking(std::string_view id, std::string_view value);
+std::string EncodePosition(const StatementPosition& position);
+base::Result<StatementPosition> DecodePosition(std::string_view value);
+std::string EncodeSince(base::UnixTime since);
+base::Result<base::UnixTime> DecodeSince(std::string_view value);
+
 std::string EncodeBytes(std::string_view bytes);
 base::Result<std::string> DecodeBytes(std::string_view value);
 std::string EncodeNumber(uint64_t number);

@@ -24,6 +24,7 @@
 #include "storage/rocksdb/open_on.h"
 #include "storage/rocksdb/participants.h"
 #include "storage/rocksdb/payments.h"
+#include "storage/rocksdb/reconciliations.h"
 
 namespace paygate::storage::rocksdb {
 
@@ -103,6 +104,7 @@ class RocksStore final : public Store {
   Registrations& registrations() override { return participants_; }
   CertificateRegister& certificates() override { return participants_; }
   BankNotices& bank_notices() override { return participants_; }
+  Reconciliation& reconciliation() override { return reconciliations_; }
   CertificateStatuses& statuses() override { return participants_; }
   Mailbox& mailbox() override { return mailboxes_; }
   Claims& claims() override { return claims_; }
@@ -120,6 +122,7 @@ class RocksStore final : public Store {
   Participants participants_{*database_, locks_};
   Mailboxes mailboxes_{*database_, locks_, cursors_};
   ClaimRegister claims_{*database_, locks_, cursors_, payments_};
+  Reconciliations reconciliations_{*database_};
 };
 
 }  // namespace

@@ -34,7 +34,9 @@ int main(int argc, char** argv) {
     bench::RegisterMessages();
     bench::RegisterStore();
     bench::RegisterStatus();
+    bench::RegisterAudit();
     bench::RegisterPayments(payments);
+    bench::RegisterSlowToken(payments);
     benchmark::RunSpecifiedBenchmarks();
     bench::TheFixture().reset();
   } catch (const std::exception& e) {
@@ -43,4 +45,5 @@ int main(int argc, char** argv) {
     return 1;
   }
   bench::PrintRatios();
+  bench::PrintSlowToken();
 }

@@ -75,6 +75,29 @@ TEST_P(Crl, OfADeltaNamesItsBaseCritically) {
   EXPECT_EQ(X509_CRL_get_REVOKED(crl.get()), nullptr) << "absent when empty";
 }
 
+TEST_P(Crl, IsReadBackAndNoOtherByteIsTakenForIt) {
+  std::string entries;
+  AppendCrlEntry(entries, serial, kTestNow - std::chrono::hours(1), CrlReason::kKeyCompromise);
+  what.entries = entries;
+  const std::string der = BuildCrl(what, pki.issuing, *pki.issuing_signer).value();
+  const auto read = VerifyCrl(der, pki.issuing);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->this_update, kTestNow);
+  ASSERT_EQ(read->entries.size(), 1u);
+  EXPECT_EQ(read->entries[0].serial_hex, leaf.serial_hex());
+  EXPECT_EQ(read->entries[0].revoked_at, kTestNow - std::chrono::hours(1));
+  EXPECT_FALSE(VerifyCrl(der, pki.root));
+  EXPECT_FALSE(VerifyCrl(der + "x", pki.issuing));
+  for (size_t at = 0; at < der.size(); ++at) {
+    std::string changed = der;
+    changed[at] ^= static_cast<char>(1 << at % 8);
+    EXPECT_FALSE(VerifyCrl(changed, pki.issuing)) << "byte " << at;
+  }
+  what.base_number = 150;
+  EXPECT_FALSE(VerifyCrl(BuildCrl(what, pki.issuing, *pki.issuing_signer).value(), pki.issuing))
+      << "a delta is half the truth";
+}
+
 TEST_P(Crl, IsNotMadeWithAnotherKeyOrWithTimesInDisorder) {
   EXPECT_FALSE(BuildCrl(what, pki.root, *pki.issuing_signer));
   what.base_number = 201;

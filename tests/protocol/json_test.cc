@@ -218,6 +218,17 @@ TEST(Json, TheWriterPrintsCompactJsonThatTheParserReadsBack) {
             "{\"a\":\"b\\\"\\n\\u0001\\u001f/\",\"n\":0}");
 }
 
+TEST(Json, IsLongerThanAMessageOnlyWhereTheReaderSaysSo) {
+  const std::string text = "{\"long\":\"" + std::string(kMaxJsonBytes, 'x') + "\"}";
+  EXPECT_FALSE(JsonObject::Parse(text));
+  EXPECT_FALSE(JsonObject::Parse(text, text.size() - 1));
+  auto o = JsonObject::Parse(text, text.size());
+  ASSERT_TRUE(o) << o.error().message;
+  EXPECT_EQ(o->TakeString("long").size(), kMaxJsonBytes);
+  EXPECT_TRUE(o->Finish());
+  EXPECT_FALSE(JsonObject::Parse("{\"a\":1,\"a\":1}", text.size())) << "as strict as ever";
+}
+
 TEST(Json, AnArrayOfStringsMayBeTheWholeText) {
   EXPECT_EQ(*ParseJsonStrings(" [\"a\", \"b\"] "), (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(PrintJsonStrings({"a", "b\""}), "[\"a\",\"b\\\"\"]");

@@ -109,6 +109,35 @@ TEST_P(Ocsp, WhatIsNoRequestIsMalformed) {
   EXPECT_FALSE(ParseOcspRequest(ToDer(i2d_OCSP_REQUEST, long_nonce.get())));
 }
 
+TEST_P(Ocsp, AnAnswerOfOursIsReadBackAndNothingButIt) {
+  const auto id = OcspCertIdOf(leaf, pki.issuing);
+  ASSERT_TRUE(id) << id.error().message;
+  EXPECT_FALSE(OcspCertIdOf(leaf, pki.root)) << "did not issue it";
+  for (const bool revoked : {false, true}) {
+    const OcspStatus status{revoked, revoked ? kTestNow - std::chrono::hours(2) : base::UnixTime{},
+                            revoked ? CrlReason::kSuperseded : CrlReason::kUnspecified};
+    const std::string der = Respond({.certificates = {*id}, .nonce = {}}, status);
+    const auto said = VerifyOcspResponse(der, pki.issuing);
+    ASSERT_TRUE(said) << said.error().message;
+    EXPECT_EQ(said->this_update, kTestNow);
+    ASSERT_EQ(said->certificates.size(), 1u);
+    EXPECT_EQ(said->certificates[0].status, status);
+    EXPECT_EQ(base::HexEncode(said->certificates[0].id.serial), leaf.serial_hex());
+    EXPECT_FALSE(VerifyOcspResponse(der, pki.root));
+    EXPECT_FALSE(VerifyOcspResponse(der, TestPki(GetParam()).issuing));
+    EXPECT_FALSE(VerifyOcspResponse(der + "x", pki.issuing));
+    for (size_t at = 0; at < der.size(); ++at) {
+      std::string changed = der;
+      changed[at] ^= static_cast<char>(1 << at % 8);
+      EXPECT_FALSE(VerifyOcspResponse(changed, pki.issuing)) << "byte " << at;
+    }
+  }
+  // Asked with a nonce is for who asked.
+  EXPECT_FALSE(VerifyOcspResponse(Respond({.certificates = {*id}, .nonce = "\x04\x01x"}, {}),
+                                  pki.issuing));
+  EXPECT_FALSE(VerifyOcspResponse(PrintOcspError(OcspError::kTryLater), pki.issuing));
+}
+
 TEST_P(Ocsp, AnErrorIsAStatusAndNothingElse) {
   const std::string der = PrintOcspError(OcspError::kTryLater);
   const uint8_t* at = Bytes(der);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "protocol/internal/openssl.h"
 #include "tests/protocol/test_pki.h"
 
 namespace paygate::protocol {
@@ -157,6 +158,30 @@ TEST(SoftwareKey, RefusesAFileThatIsNotEncryptedOrHasNoPassphrase) {
                                            base::SecretBytes::CopyOf("p"), hsm::KeyUsage::kSign);
   ASSERT_FALSE(read.has_value());
   EXPECT_EQ(read.error().code, ErrorCode::kMalformed);
+}
+
+std::string PlainPem() {
+  const KeyPtr key(EVP_EC_gen("P-256"));
+  const BioPtr bio(BIO_new(BIO_s_mem()));
+  EXPECT_EQ(PEM_write_bio_PKCS8PrivateKey(bio.get(), key.get(), nullptr, nullptr, 0, nullptr,
+                                          nullptr),
+            1);
+  char* text = nullptr;
+  const long length = BIO_get_mem_data(bio.get(), &text);
+  return std::string(text, static_cast<size_t>(length));
+}
+
+TEST(SoftwareKey, IsReadWithoutAPassphraseWhereTheReaderSaysSo) {
+  const auto plain = [](const std::string& pem) {
+    return SoftwareKey::FromPlainPkcs8(base::SecretBytes::CopyOf(pem), hsm::KeyUsage::kDecrypt);
+  };
+  const auto key = plain(PlainPem());
+  ASSERT_TRUE(key) << key.error().message;
+  EXPECT_TRUE(key->AsDecrypter());
+  EXPECT_FALSE(key->AsSigner());
+  EXPECT_EQ(plain("-----BEGIN PRIVATE KEY-----\n").error().code, ErrorCode::kMalformed);
+  EXPECT_FALSE(plain(""));
+  EXPECT_FALSE(plain(NewKey().ToPkcs8(base::SecretBytes::CopyOf("p")).value()));
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 
 #include "base/log.h"
 #include "protocol/json.h"
+#include "tools/audit/evidence.h"
+#include "tools/audit/print.h"
 #include "tools/audit/verify.h"
 
 namespace {
@@ -27,6 +29,12 @@ Whoever has it and the root certificate checks it, and keeps one checkpoint of i
   cp log-2027-01/checkpoints/00000000000000001234.txt kept.txt
 A month later that checkpoint shows whether the past is still the same:
   paygate-audit verify log-2027-02 --root root.pem --checkpoint kept.txt
+
+Of one payment the operator makes a file that proves it by itself:
+  paygatectl evidence PAYMENT_ID --out payment.json
+  paygate-audit verify-evidence payment.json --root root.pem
+The buyer's bank also sees whether the accounts are the signed ones:
+  paygate-audit verify-evidence payment.json --root root.pem --bank-key bank.key
 
 Exit codes: 0 good, 1 bad (the reasons are printed), 2 usage, 3 could not be checked.)";
 
@@ -68,6 +76,37 @@ int Verify(const tools::audit::LogToVerify& what, bool json) {
   return report->findings.empty() ? kGood : kBad;
 }
 
+int VerifyEvidence(const tools::audit::EvidenceToVerify& what, bool json) {
+  const auto report = tools::audit::VerifyEvidence(what);
+  if (!report) return NotChecked(report.error());
+  const std::string text = json ? tools::audit::EvidenceAsJson(*report) + "\n"
+                                : tools::audit::EvidenceInWords(*report);
+  std::fputs(text.c_str(), stdout);
+  return report->valid() ? kGood : kBad;
+}
+
+void AddEvidence(CLI::App& app, tools::audit::EvidenceToVerify& what) {
+  CLI::App* verify = app.add_subcommand(
+      "verify-evidence", "An evidence file: what does it prove of its payment, and is it whole?");
+  verify->add_option("FILE", what.file, "As paygatectl evidence made it")
+      ->required()
+      ->check(CLI::ExistingFile);
+  verify->add_option("--root", what.root, "The operator's root certificate, PEM")
+      ->required()
+      ->check(CLI::ExistingFile);
+  auto* key = verify
+                  ->add_option("--bank-key", what.bank_key,
+                               "The bank's private key, PKCS#8 in PEM: opens the sealed accounts")
+                  ->check(CLI::ExistingFile);
+  verify->add_option("--bank-passphrase-file", what.passphrase_file, "Of that key, if it has one")
+      ->check(CLI::ExistingFile)
+      ->needs(key);
+  verify
+      ->add_option("--bank-signer", what.bank_signer,
+                   "Certificate or public key under which the bank signs its answers, PEM")
+      ->check(CLI::ExistingFile);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -89,11 +128,15 @@ int main(int argc, char** argv) {
       ->add_option("--checkpoint", log.kept,
                    "A checkpoint kept from before, which this log must continue; may be repeated")
       ->check(CLI::ExistingFile);
-  verify->add_flag("--json", json, "The report as one line of JSON");
+  tools::audit::EvidenceToVerify evidence;
+  AddEvidence(app, evidence);
+  for (CLI::App* each : app.get_subcommands([](CLI::App*) { return true; })) {
+    each->add_flag("--json", json, "The report as one line of JSON");
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? kGood : kUsage;
   }
-  return Verify(log, json);
+  return *verify ? Verify(log, json) : VerifyEvidence(evidence, json);
 }

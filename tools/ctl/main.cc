@@ -9,11 +9,13 @@
 #include <string>
 #include <vector>
 
+#include "base/file.h"
 #include "base/ipc.h"
 #include "base/log.h"
 #include "gateway/config.h"
 #include "gateway/control_frames.h"
 #include "tools/ctl/audit_export.h"
+#include "tools/ctl/reconcile.h"
 
 namespace {
 
@@ -26,7 +28,14 @@ using paygate::gateway::ControlRequest;
 using Json = nlohmann::ordered_json;
 
 // Documented in docs/man/paygatectl.8.
-enum ExitCode : int { kDone = 0, kRefused = 1, kUsage = 2, kUnreachable = 3, kForbidden = 4 };
+enum ExitCode : int {
+  kDone = 0,
+  kRefused = 1,
+  kUsage = 2,
+  kUnreachable = 3,
+  kForbidden = 4,
+  kNotReconciled = 5
+};
 
 struct Argument {
   const char* name;    // of the control request
@@ -42,7 +51,9 @@ struct Command {
   std::vector<Argument> arguments;
 };
 
+constexpr char kReconcile[] = "reconcile";    // several requests: tools/ctl/reconcile.h
 constexpr char kExport[] = "audit.export";  // several requests: tools/ctl/audit_export.h
+constexpr char kEvidence[] = "evidence";    // its answer goes into a file
 const Argument kId{"id", "id", "ID of the participant (22 characters)", true};
 const Argument kClaim{"claim", "claim", "ID of the claim, or of its payment", true};
 const Argument kLimit{"limit", "--limit", "Rows at most (1 to 200; 50)", false};
@@ -85,6 +96,18 @@ const std::vector<Command> kCommands = {
      "Refuse a participant for the time being",
      {kId, {"note", "--note", "Why; shown by participants show", false}}},
     {{"release"}, "participants.release", "End a hold", {kId}},
+    {{"evidence"},
+     kEvidence,
+     "Write the file that proves a payment, for paygate-audit verify-evidence",
+     {{"payment_id", "payment_id", "As in the receipt", true},
+      {"out", "--out", "The file (evidence-PAYMENT_ID.json); not overwritten", false}}},
+    {{"reconcile"},
+     kReconcile,
+     "Compare what is stored with the bank's statement, and list every difference",
+     {{"since", "--since",
+       "A day (2027-01-31) or time (…T12:00:00Z): read the statement from its beginning again, and "
+       "list only what ended then or later",
+       false}}},
     {{"audit", "checkpoint"}, "audit.checkpoint", "Sign the audit log's head, and show it", {}},
     {{"audit", "export"},
      kExport,
@@ -100,9 +123,13 @@ Examples:
   paygatectl hold 3Zr1uXbn5mSg0Yt8c2QdLw --note "fraud desk, case 17"
   paygatectl claim decide CLAIM_ID --refund --reason "the parcel went to another town"
   paygatectl audit export log-2027-01
+  paygatectl evidence PAYMENT_ID --out payment.json
+  paygatectl reconcile && echo "store and bank agree"
+  paygatectl reconcile --since 2027-01-01     # the whole statement again
   paygatectl --json payments show PAYMENT_ID | jq .state
 
-Exit codes: 0 done, 1 refused or not found, 2 usage, 3 the engine does not answer, 4 not allowed.)";
+Exit codes: 0 done, 1 refused, not found, or reconcile found a difference, 2 usage, 3 the engine
+does not answer, 4 not allowed, 5 reconcile could not be done.)";
 
 Result<ControlReply> Ask(const std::string& socket, const ControlRequest& request) {
   auto channel = Channel::Connect(socket);
@@ -121,7 +148,7 @@ Result<ControlReply> Ask(const std::string& socket, const ControlRequest& reques
 bool IsTime(const std::string& name) {
   return name.ends_with("_at") || name.starts_with("not_") || name == "now" ||
          name == "answer_by" || name == "deliver_by" || name == "claim_until" ||
-         name == "deadline" || name == "held_since";
+         name == "deadline" || name == "held_since" || name == "statement_complete_until";
 }
 
 std::string Word(const std::string& name, const Json& value) {
@@ -164,7 +191,7 @@ int Finish(const Result<ControlReply>& reply, bool json) {
     if (reply->error_code == Name(ErrorCode::kInvalidArgument)) return kUsage;
     return reply->error_code == Name(ErrorCode::kPermissionDenied) ? kForbidden : kRefused;
   }
-  const Json answer = Json::parse(reply->json, nullptr, false);
+  Json answer = Json::parse(reply->json, nullptr, false);
   if (answer.is_discarded()) {
     std::fprintf(stderr, "paygatectl: the engine's answer is no JSON: run one release of both\n");
     return kUnreachable;
@@ -172,22 +199,44 @@ int Finish(const Result<ControlReply>& reply, bool json) {
   if (json) {
     std::printf("%s\n", reply->json.c_str());
   } else {
+    if (answer.is_object()) answer.erase("meters");  // of status: for programs
     Print(answer, "");
   }
   return kDone;
 }
 
-int Export(const std::string& socket, const std::string& directory, bool json) {
-  ControlReply refusal;
-  const auto ask = [&](const std::string& command,
-                       const std::map<std::string, std::string>& arguments) -> Result<std::string> {
+// For what takes several requests; the first refusal is kept.
+paygate::tools::ctl::Asker AskerFor(const std::string& socket, ControlReply& refusal) {
+  return [&socket, &refusal](
+             const std::string& command,
+             const std::map<std::string, std::string>& arguments) -> Result<std::string> {
     auto reply = Ask(socket, {command, arguments});
     if (!reply) return std::unexpected(reply.error());
     if (reply->ok()) return reply->json;
     refusal = *reply;
     return Fail(ErrorCode::kPermissionDenied, reply->error);
   };
-  const auto exported = paygate::tools::ctl::ExportAuditLog(ask, directory);
+}
+
+int Reconcile(const std::string& socket, const std::string& since, bool json) {
+  ControlReply refusal;
+  const auto reconciled = paygate::tools::ctl::Reconcile(AskerFor(socket, refusal), since);
+  if (!reconciled && !refusal.ok()) {
+    const int code = Finish(refusal, json);
+    return code == kRefused ? kNotReconciled : code;
+  }
+  if (!reconciled) return Finish(std::unexpected(reconciled.error()), json);
+  const int code = Finish(ControlReply{.json = reconciled->json, .error_code = {}, .error = {}},
+                          json);
+  if (code != kDone) return code;
+  if (!reconciled->done) return kNotReconciled;
+  return reconciled->differences == 0 ? kDone : kRefused;
+}
+
+int Export(const std::string& socket, const std::string& directory, bool json) {
+  ControlReply refusal;
+  const auto exported =
+      paygate::tools::ctl::ExportAuditLog(AskerFor(socket, refusal), directory);
   if (!exported && !refusal.ok()) return Finish(refusal, json);
   if (!exported) {
     std::fprintf(stderr, "paygatectl: %s\n", exported.error().message.c_str());
@@ -197,6 +246,24 @@ int Export(const std::string& socket, const std::string& directory, bool json) {
   const Json done = {{"directory", directory},
                      {"entries", exported->entries},
                      {"checkpoints", exported->checkpoints}};
+  return Finish(ControlReply{.json = done.dump(), .error_code = {}, .error = {}}, json);
+}
+
+int WriteEvidence(const std::string& socket, std::map<std::string, std::string>& given, bool force,
+                  bool json) {
+  const std::string& id = given["payment_id"];
+  const auto reply = Ask(socket, {kEvidence, {{"payment_id", id}}});
+  if (!reply || !reply->ok()) return Finish(reply, json);
+  const std::string file = given["out"].empty() ? "evidence-" + id + ".json" : given["out"];
+  const auto written = force ? paygate::base::ReplaceFile(file, reply->json)
+                             : paygate::base::WriteNewFile(file, reply->json);
+  if (!written) {
+    const bool there = written.error().code == ErrorCode::kAlreadyExists;
+    std::fprintf(stderr, "paygatectl: %s%s\n", written.error().message.c_str(),
+                 there ? "; --force overwrites it" : "");
+    return kUsage;
+  }
+  const Json done = {{"file", file}, {"bytes", reply->json.size()}};
   return Finish(ControlReply{.json = done.dump(), .error_code = {}, .error = {}}, json);
 }
 
@@ -252,6 +319,8 @@ int main(int argc, char** argv) {
   ControlRequest request;
   std::map<std::string, std::string> given;
   AddCommands(app, request, given);
+  bool force = false;
+  app.get_subcommand(kEvidence)->add_flag("--force", force, "Overwrite the file");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -265,6 +334,8 @@ int main(int argc, char** argv) {
     }
     socket = config->ControlSocket();
   }
+  if (request.command == kReconcile) return Reconcile(socket, given["since"], json);
   if (request.command == kExport) return Export(socket, given["directory"], json);
+  if (request.command == kEvidence) return WriteEvidence(socket, given, force, json);
   return Finish(Ask(socket, request), json);
 }

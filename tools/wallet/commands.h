@@ -19,6 +19,7 @@ enum ExitCode : int {
 struct Options {
   std::string directory, gateway_url, root_file, passphrase_file;
   bool plain_http = false;
+  bool batch_signatures = false;
   bool json = false;
 
   std::string iban, code_file;                         // register

@@ -118,6 +118,8 @@ int main(int argc, char** argv) {
   app.add_option("--passphrase-file", options.passphrase_file,
                  "File (0600) with the passphrase of the keys; asked for otherwise");
   app.add_flag("--json", options.json, "One line of JSON for each result, for programs");
+  app.add_flag("--batch-signatures", options.batch_signatures,
+               "Take the gateway's signatures in batches, where its token is slow");
   app.add_flag("--plain-http", options.plain_http, "Allow http:// to this machine's loopback");
   int (*run)(const Options&) = nullptr;
   AddCommands(app, options, run);

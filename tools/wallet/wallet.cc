@@ -58,6 +58,7 @@ base::Result<std::unique_ptr<Wallet>> Wallet::Open(const Options& options,
   ASSIGN_OR_RETURN(wallet->https_, Connect(wallet->config_));
   wallet->transport_ = std::make_unique<PatientTransport>(*wallet->https_);
   participant::ClientOptions client_options;
+  client_options.batch_signatures = options.batch_signatures;
   client_options.wait = [](std::chrono::seconds s) { std::this_thread::sleep_for(s); };
   client_options.progress = [](std::string_view what) { Note(std::string(what)); };
   ASSIGN_OR_RETURN(wallet->client_,

@@ -1,0 +1,127 @@
+// Refunds (protocol.md section 7): each as a payment of its own, and their sum.
+#include <algorithm>
+
+#include "audit/internal/examiner.h"
+
+namespace paygate::audit {
+
+using base::Status;
+using protocol::PaymentResult;
+using protocol::RefundAuthorisationPayload;
+using protocol::RefundResultPayload;
+
+Status Examiner::CheckRefund(const EvidenceAct& act, Steps& steps, std::string& id) {
+  id = DocumentDigest(act.authorisation);
+  ASSIGN_OR_RETURN(steps, StepsOf(id));
+  const Entry& entry = steps.authorised->entry;
+  ASSIGN_OR_RETURN(const auto jws,
+                   ByParticipant("the refunding seller's", act.authorisation,
+                                 protocol::kTypRefundAuthorisation, *steps.authorised));
+  ASSIGN_OR_RETURN(const auto said, RefundAuthorisationPayload::Parse(jws.payload()));
+  if (said.iss != csblk_->sub || said.aud != file_.gateway_id ||
+      reliances_.back().pair->signature.subject_id() != said.iss) {
+    return NotShown("it is not the seller's, or to another gateway");
+  }
+  if (said.refund.payment_id != file_.payment_id) return NotShown("it is of another payment");
+  const base::Money& price = csblk_->sblk.price;
+  if (said.refund.amount.currency() != price.currency() ||
+      said.refund.amount.minor_units() > price.minor_units()) {
+    return NotShown("it is of more than was paid, or in another currency");
+  }
+  if (!payment_.completed() || payment_.outcome->number > steps.authorised->number) {
+    return NotShown("nothing had been paid then");
+  }
+  const Entry expected{.kind = EntryKind::kAuthorised,
+                       .at = entry.at,
+                       .values = {id, csblk_id_, authorisation_->iss, csblk_->sub,
+                                  said.refund.amount.ToString(), ""}};
+  if (PrintEntry(expected) != PrintEntry(entry)) {
+    return NotShown("the log says something else of it");
+  }
+  refunded_.push_back({.steps = steps,
+                       .amount = said.refund.amount.minor_units(),
+                       .total = {},
+                       .has_results = false});
+  report_.summary.refunds.push_back(
+      {.refund_id = id, .amount = said.refund.amount.ToString(), .result = steps.result()});
+  return CheckOutcome(steps, act);
+}
+
+Status Examiner::CheckRefundResults(const EvidenceAct& act, const Steps& steps,
+                                    const std::string& id, const base::Money& amount) {
+  if (!steps.results) {
+    return act.receipt.empty() && act.confirmation.empty()
+               ? Status()
+               : NotShown("the log knows of no results");
+  }
+  ASSIGN_OR_RETURN(auto receipt, ByGateway<RefundResultPayload>(act.receipt,
+                                                                protocol::kTypRefundReceipt));
+  ASSIGN_OR_RETURN(auto confirmation,
+                   ByGateway<RefundResultPayload>(act.confirmation,
+                                                  protocol::kTypRefundConfirmation));
+  if (receipt.refund_id != id || receipt.payment_id != file_.payment_id ||
+      receipt.sub != csblk_->sub || receipt.amount != amount ||
+      Name(receipt.result) != steps.result()) {
+    return NotShown("its receipt says something else");
+  }
+  const Entry results{.kind = EntryKind::kResults,
+                      .at = base::FromNumericDate(receipt.iat),
+                      .values = {id, DocumentDigest(act.receipt),
+                                 DocumentDigest(act.confirmation)}};
+  if (PrintEntry(results) != PrintEntry(steps.results->entry)) {
+    return NotShown("the log has other results");
+  }
+  report_.summary.refunds.back().settled_at = receipt.iat;
+  refunded_.back().total = receipt.refunded_total;
+  refunded_.back().has_results = true;
+  receipt.sub = authorisation_->iss;
+  if (receipt.Print() != confirmation.Print()) {
+    return NotShown("buyer and seller were told two things");
+  }
+  return {};
+}
+
+// Each receipt states what had gone back by then: one that was left out would be missed here.
+Status Examiner::CheckRefundSums() const {
+  std::vector<const Refunded*> ended;
+  uint64_t before = 0;
+  for (const Refunded& each : refunded_) {
+    if (each.steps.authorised->number <= before) return NotShown("they are not in their order");
+    before = each.steps.authorised->number;
+    if (each.steps.outcome) ended.push_back(&each);
+  }
+  std::ranges::sort(ended, {}, [](const Refunded* each) { return each->steps.outcome->number; });
+  int64_t back = 0;
+  for (const Refunded* each : ended) {
+    if (each->steps.completed()) back += each->amount;
+    const int64_t said = each->total ? each->total->minor_units() : 0;
+    if (each->has_results && said != back) {
+      return NotShown("a receipt states another sum than the refunds here make");
+    }
+  }
+  return back <= csblk_->sblk.price.minor_units() ? Status()
+                                                  : NotShown("they are more than was paid");
+}
+
+void Examiner::JudgeRefunds() {
+  bool all = true;
+  for (const EvidenceAct& act : file_.refunds) {
+    Steps steps;
+    std::string id;
+    Status shown = CheckRefund(act, steps, id);
+    if (shown) {
+      // CheckRefund has parsed the amount.
+      const auto amount = base::Money::Of(refunded_.back().amount, csblk_->sblk.price.currency());
+      shown = amount ? CheckRefundResults(act, steps, id, *amount)
+                     : Status(std::unexpected(amount.error()));
+    }
+    all = Say("the seller authorised the refund " + id + ", and both were told its end", shown) &&
+          all;
+  }
+  if (all && !file_.refunds.empty()) {
+    Say("the refunds make the sums that their receipts state, and no more than the price",
+        CheckRefundSums());
+  }
+}
+
+}  // namespace paygate::audit
