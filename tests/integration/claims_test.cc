@@ -49,7 +49,8 @@ struct Program {
   std::vector<participant::InboxMessage> InboxUntil(Is is) {
     std::vector<participant::InboxMessage> all;
     EXPECT_TRUE(Eventually([&] {
-      for (auto& message : Must(client->Inbox(seconds(1)))) {
+      auto inbox = Must(client->Inbox(seconds(1)));
+      for (auto& message : inbox) {
         EXPECT_EQ(message.set_aside, "");
         all.push_back(std::move(message));
       }
