@@ -23,6 +23,8 @@ using protocol::KeyName;
 
 namespace {
 
+static_assert(audit::kMaxEvidenceRefunds == storage::kMaxRefunds);
+
 EvidenceAct ActOf(const storage::Payment& act) {
   return {.authorisation = act.intent.record().authorisation,
           .receipt = act.results.receipt,
