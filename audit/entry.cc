@@ -9,6 +9,10 @@
 // certified        participant request signature encryption    digest; x5t#S256 of both
 // revoked          participant reason by request      participant|operator|bank; digest or ""
 // held released    participant
+// claimed          payment_id claim buyer seller      the claim's digest
+// claim-answered   payment_id claim answer            digests
+// claim-decided    payment_id claim decision grounds to_buyer to_seller
+//                     refund or reject; unanswered or operator; digests of the signed decisions
 // operator         subject command uid                ordered, before anything was done
 #include "audit/entry.h"
 
@@ -49,6 +53,11 @@ const std::vector<Kind>& Kinds() {
       {EntryKind::kRevoked, "revoked", {"participant", "reason", "by", "request"}},
       {EntryKind::kHeld, "held", {"participant"}},
       {EntryKind::kReleased, "released", {"participant"}},
+      {EntryKind::kClaimed, "claimed", {"payment_id", "claim", "buyer", "seller"}},
+      {EntryKind::kClaimAnswered, "claim-answered", {"payment_id", "claim", "answer"}},
+      {EntryKind::kClaimDecided,
+       "claim-decided",
+       {"payment_id", "claim", "decision", "grounds", "to_buyer", "to_seller"}},
       {EntryKind::kOperator, "operator", {"subject", "command", "uid"}},
   };
   return kinds;

@@ -23,6 +23,7 @@ constexpr size_t kMaxEntryBytes = 4096;
 enum class EntryKind : uint8_t {
   kCsblkIssued, kCsblkCancelled, kAuthorised, kOutcome, kResults,
   kCertified, kRevoked, kHeld, kReleased, kOperator,
+  kClaimed, kClaimAnswered, kClaimDecided,
 };
 
 struct Entry {

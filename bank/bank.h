@@ -1,7 +1,7 @@
 // Bank: the engine's view of one bank adapter, which runs in its own process (paygate-bank).
 //
-// Guarantees: Submit, Status, Verify… and AskNotices call `done` exactly once, from a thread of the
-// bank client, never from inside the call. When the host process dies, everything in flight that
+// Guarantees: Submit, Status, Verify… and Ask… call `done` exactly once, from a thread of the bank
+// client, never from inside the call. When the host process dies, everything in flight that
 // may have reached the bank completes as kUnknown, and what had not left this process as kNotSent.
 // No call waits for a bank; Prepare and PrepareReturn alone wait for the host process (pure, no
 // I/O, has a deadline). Thread-safe.
@@ -59,8 +59,28 @@ struct Notices {
   std::vector<Notice> list;
 };
 constexpr size_t kMaxNotices = 64;       // in one answer
-constexpr size_t kMaxCursorBytes = 64;   // of a notice
+constexpr size_t kMaxCursorBytes = 2048;
 constexpr size_t kMaxParticipantIdBytes = 64;
+
+// What the bank has booked for good on the gateway's orders (paygate_bank_booking).
+struct Booking {
+  std::string id;  // payment_id or refund_id; or how else the bank names the order
+  bool is_return = false;
+  int64_t minor_units = 0;
+  std::string currency;
+  std::string bank_reference;
+  base::UnixTime booked{};  // by the bank's clock, as complete_until
+};
+struct StatementPage {
+  bool answered = false;
+  std::vector<Booking> bookings;
+  std::string cursor;  // begins the next page
+  bool more = false;   // which has something already
+  base::UnixTime complete_until{};  // the epoch: nothing can be said
+};
+constexpr size_t kMaxBookings = 256;  // in one page
+constexpr size_t kMaxBookingIdBytes = 64;
+constexpr size_t kMaxReferenceBytes = 35;
 
 struct Transfer {
   std::string payment_id;
@@ -87,6 +107,7 @@ struct Capabilities {
   bool returns = false;
   bool enrolment = false;
   bool notices = false;
+  bool statement = false;
   std::string adapter;  // its name
 };
 
@@ -95,6 +116,7 @@ class Bank {
   using AnswerCallback = std::move_only_function<void(Answer)>;
   using VerificationCallback = std::move_only_function<void(Verification)>;
   using NoticesCallback = std::move_only_function<void(Notices)>;
+  using StatementCallback = std::move_only_function<void(StatementPage)>;
 
   virtual ~Bank() = default;
   virtual base::Result<Capabilities> GetCapabilities() = 0;  // kBankUnavailable while no host is up
@@ -112,6 +134,8 @@ class Bank {
                                std::string_view participant_id, VerificationCallback done) = 0;
   // At most kMaxNotices that came after this cursor, oldest first.
   virtual void AskNotices(std::string_view after, NoticesCallback done) = 0;
+  // At most kMaxBookings that came after this cursor; "" for the first of all.
+  virtual void AskStatement(std::string_view after, StatementCallback done) = 0;
 };
 
 struct BankClientOptions {

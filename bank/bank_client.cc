@@ -143,6 +143,13 @@ class BankClient final : public Bank {
           });
   }
 
+  void AskStatement(std::string_view after, StatementCallback done) override {
+    Start({.kind = RequestKind::kStatement, .cursor = after}, options_.answer_deadline,
+          [done = std::move(done)](End end) mutable {
+            done(ToStatement(std::move(end)));
+          });
+  }
+
  private:
   base::Result<std::string> AskPrepared(const Request& request) {
     std::promise<End> promise;

@@ -30,6 +30,12 @@ Notices ToNotices(End end) {
   return notices ? std::move(*notices) : Notices{};
 }
 
+StatementPage ToStatement(End end) {
+  auto* reply = std::get_if<Reply>(&end);
+  auto* page = reply ? std::get_if<StatementPage>(&reply->body) : nullptr;
+  return page ? std::move(*page) : StatementPage{};
+}
+
 base::Result<std::string> ToPrepared(End end) {
   if (auto* ending = std::get_if<Ending>(&end)) {
     if (*ending == Ending::kBusy) return Fail(ErrorCode::kOverloaded, "the bank client is full");

@@ -12,6 +12,7 @@
 //     8 notices           bytes cursor
 //     9 prepare return    bytes refund_id, bytes payment_id, bytes bank reference, i64 minor units,
 //                         bytes currency, u32 fraction digits, i64 deadline, i64 created
+//     10 statement        bytes cursor
 //   reply    = u8 kind, u64 id, body
 //     64 answer           u8 outcome (1…7), bytes reason, bytes bank reference, bytes evidence
 //     65 verification     u8 verdict (1…3), bytes reason, bytes currency
@@ -19,8 +20,12 @@
 //     67 prepared         bytes
 //     68 refused          bytes sentence
 //     69 notices          u8 answered (0 or 1), u32 count (at most 64), notice…
-//       notice = bytes cursor (1 to 64), u8 account closed (0 or 1), u8 reason (1…3),
+//       notice = bytes cursor (1 to 2048), u8 account closed (0 or 1), u8 reason (1…3),
 //                bytes participant (1 to 64)
+//     70 statement        u8 answered (0 or 1), u32 count (at most 256), booking…; answered also:
+//                         bytes cursor (1 to 2048), u8 more (0 or 1), i64 complete until
+//       booking = bytes id (1 to 64), u8 return (0 or 1), i64 minor units (> 0), bytes currency
+//                 (3), bytes bank reference (at most 35), i64 booked
 //
 // The host sends hello first; then the engine sends requests with ids of its choice, each answered
 // once, in any order. Both sides are of one release, so a foreign version ends the connection.
@@ -46,12 +51,14 @@ constexpr uint8_t kHealthReply = 66;
 constexpr uint8_t kPrepared = 67;
 constexpr uint8_t kRefused = 68;
 constexpr uint8_t kNoticesReply = 69;
+constexpr uint8_t kStatementReply = 70;
 
 uint32_t ToBits(const Capabilities& c) {
   return (c.notfound_is_final ? PAYGATE_BANK_CAP_NOTFOUND_IS_FINAL : 0u) |
          (c.returns ? PAYGATE_BANK_CAP_RETURNS : 0u) |
          (c.enrolment ? PAYGATE_BANK_CAP_ENROLMENT : 0u) |
-         (c.notices ? PAYGATE_BANK_CAP_NOTICES : 0u);
+         (c.notices ? PAYGATE_BANK_CAP_NOTICES : 0u) |
+         (c.statement ? PAYGATE_BANK_CAP_STATEMENT : 0u);
 }
 
 struct ReplyPrinter {
@@ -93,6 +100,19 @@ struct ReplyPrinter {
     }
     return out.Take();
   }
+  std::string operator()(const StatementPage& s) const {
+    Encoder out;
+    out.U8(kStatementReply).U64(id).U8(s.answered ? 1 : 0);
+    out.U32(static_cast<uint32_t>(s.bookings.size()));
+    for (const Booking& b : s.bookings) {
+      out.Bytes(b.id).U8(b.is_return ? 1 : 0).I64(b.minor_units).Bytes(b.currency);
+      out.Bytes(b.bank_reference).I64(base::ToNumericDate(b.booked));
+    }
+    if (s.answered) {
+      out.Bytes(s.cursor).U8(s.more ? 1 : 0).I64(base::ToNumericDate(s.complete_until));
+    }
+    return out.Take();
+  }
 };
 
 bool IsShort(std::string_view text, size_t most) { return !text.empty() && text.size() <= most; }
@@ -117,6 +137,35 @@ std::optional<Notices> ReadNotices(Decoder& in) {
     notices.list.push_back(std::move(n));
   }
   return notices;
+}
+
+std::optional<StatementPage> ReadStatement(Decoder& in) {
+  const uint8_t answered = in.U8();
+  const uint32_t count = in.U32();
+  if (answered > 1 || count > kMaxBookings || (answered == 0 && count > 0)) return std::nullopt;
+  StatementPage page{.answered = answered == 1};
+  for (uint32_t i = 0; i < count; ++i) {
+    Booking b;
+    b.id = in.Bytes();
+    const uint8_t is_return = in.U8();
+    b.is_return = is_return == 1;
+    b.minor_units = in.I64();
+    b.currency = in.Bytes();
+    b.bank_reference = in.Bytes();
+    b.booked = base::FromNumericDate(in.I64());
+    if (is_return > 1 || !IsShort(b.id, kMaxBookingIdBytes) || b.minor_units <= 0 ||
+        b.currency.size() != 3 || b.bank_reference.size() > kMaxReferenceBytes) {
+      return std::nullopt;
+    }
+    page.bookings.push_back(std::move(b));
+  }
+  if (!page.answered) return page;
+  page.cursor = in.Bytes();
+  const uint8_t more = in.U8();
+  page.more = more == 1;
+  page.complete_until = base::FromNumericDate(in.I64());
+  if (more > 1 || !IsShort(page.cursor, kMaxCursorBytes)) return std::nullopt;
+  return page;
 }
 
 }  // namespace
@@ -165,6 +214,7 @@ base::Result<Hello> DecodeHello(std::string_view frame) {
                         .returns = (bits & PAYGATE_BANK_CAP_RETURNS) != 0,
                         .enrolment = (bits & PAYGATE_BANK_CAP_ENROLMENT) != 0,
                         .notices = (bits & PAYGATE_BANK_CAP_NOTICES) != 0,
+                        .statement = (bits & PAYGATE_BANK_CAP_STATEMENT) != 0,
                         .adapter = hello.adapter};
   return hello;
 }
@@ -192,6 +242,7 @@ std::string EncodeRequest(const Request& r) {
       out.Bytes(r.registration_digest).Bytes(r.participant_id);
       break;
     case RequestKind::kNotices:
+    case RequestKind::kStatement:
       out.Bytes(r.cursor);
       break;
     case RequestKind::kPrepareReturn:
@@ -237,6 +288,7 @@ base::Result<Request> DecodeRequest(std::string_view frame) {
       r.participant_id = in.Bytes();
       break;
     case RequestKind::kNotices:
+    case RequestKind::kStatement:
       r.cursor = in.Bytes();
       break;
     case RequestKind::kPrepareReturn:
@@ -293,6 +345,10 @@ base::Result<Reply> DecodeReply(std::string_view frame) {
     auto notices = ReadNotices(in);
     in_range = notices.has_value();
     if (notices) reply.body = std::move(*notices);
+  } else if (kind == kStatementReply) {
+    auto page = ReadStatement(in);
+    in_range = page.has_value();
+    if (page) reply.body = std::move(*page);
   } else if (kind == kRefused) {
     reply.body = RefusedReply{std::string(in.Bytes())};
   } else {

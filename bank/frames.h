@@ -34,6 +34,7 @@ enum class RequestKind : uint8_t {
   kVerifyEnrolment = 7,
   kNotices = 8,
   kPrepareReturn = 9,
+  kStatement = 10,
 };
 
 // One request; only the members of its kind mean anything.
@@ -45,7 +46,7 @@ struct Request {
   std::string_view participant_id;       // kVerify…
   std::string_view enrolment_code;       // kVerifyEnrolment
   std::string_view registration_digest;  // kVerifyEnrolment
-  std::string_view cursor;               // kNotices
+  std::string_view cursor;               // kNotices, kStatement
   std::string_view refund_id;            // kPrepareReturn
   std::string_view bank_reference;       // kPrepareReturn
   std::string_view payment_id;           // kPrepare…, from here on
@@ -70,7 +71,9 @@ struct RefusedReply {  // of a kPrepare…
 };
 struct Reply {
   uint64_t id = 0;
-  std::variant<Answer, Verification, HealthReply, PreparedReply, RefusedReply, Notices> body;
+  std::variant<Answer, Verification, HealthReply, PreparedReply, RefusedReply, Notices,
+               StatementPage>
+      body;
 };
 
 std::string EncodeHello(const Hello& hello);

@@ -6,6 +6,7 @@ namespace paygate::base {
 namespace {
 
 constexpr size_t kMaxOutsideChars = 200;
+constexpr size_t kMaxPrintableChars = 256;
 constexpr size_t kHiddenWordChars = 4;
 
 bool IsUpper(char c) { return c >= 'A' && c <= 'Z'; }
@@ -32,6 +33,12 @@ std::string OutsideText(std::string_view text) {
     i = end + 1;
   }
   out.resize(std::min(out.size(), kMaxOutsideChars));
+  return out;
+}
+
+std::string PrintableText(std::string_view text) {
+  std::string out(text.substr(0, kMaxPrintableChars));
+  std::ranges::replace_if(out, [](char c) { return c < ' ' || c > '~'; }, '?');
   return out;
 }
 

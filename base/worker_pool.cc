@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include "base/meter.h"
+
 namespace paygate::base {
 
 WorkerPool::WorkerPool(std::string name, size_t threads, size_t queue_limit)
@@ -21,7 +23,7 @@ Status WorkerPool::TrySubmit(Task task) {
       return Fail(ErrorCode::kOverloaded,
                   name_ + " has its limit of " + std::to_string(queue_limit_) + " queued tasks");
     }
-    queue_.push_back(std::move(task));
+    queue_.push_back({std::move(task), SystemClock().Monotonic()});
   }
   work_.NotifyOne();  // unlocked, or the worker would wake only to wait for the mutex
   return {};
@@ -31,7 +33,7 @@ Status WorkerPool::SubmitPromised(Task task) {
   {
     MutexLock lock(mutex_);
     if (Finished()) return Fail(ErrorCode::kDraining, name_ + " has shut down");
-    queue_.push_back(std::move(task));
+    queue_.push_back({std::move(task), SystemClock().Monotonic()});
   }
   work_.NotifyOne();
   return {};
@@ -59,10 +61,12 @@ void WorkerPool::Run() {
   while (true) {
     while (queue_.empty() && !Finished()) work_.Wait(mutex_);
     if (Finished()) break;
-    Task task = std::move(queue_.front());
+    Task task = std::move(queue_.front().task);
+    const MonotonicTime since = queue_.front().since;
     queue_.pop_front();
     running_++;
     mutex_.unlock();
+    AddTime(Meter::kQueue, SystemClock().Monotonic() - since);
     task();
     task = nullptr;  // what it holds is let go before the pool counts it as ended
     mutex_.lock();

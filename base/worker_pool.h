@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/mutex.h"
 #include "base/result.h"
 
@@ -43,7 +44,11 @@ class WorkerPool {
   const size_t queue_limit_;
   mutable Mutex mutex_;
   CondVar work_;
-  std::deque<Task> queue_ GUARDED_BY(mutex_);
+  struct Queued {
+    Task task;
+    MonotonicTime since;
+  };
+  std::deque<Queued> queue_ GUARDED_BY(mutex_);
   size_t running_ GUARDED_BY(mutex_) = 0;
   bool draining_ GUARDED_BY(mutex_) = false;
   Mutex join_mutex_;  // one Drain() joins, others wait for it

@@ -208,6 +208,8 @@ void ReadEngine(Section s, Config::Engine& engine) {
   s.Time("certificate_lifetime_s", engine.certificate_lifetime_s, kDay, 10 * 366 * kDay);
   s.Time("checkpoint_interval_s", engine.checkpoint_interval_s, 1, kDay);
   s.Time("notices_interval_s", engine.notices_interval_s, 1, 3600);
+  s.Time("reconciliation_interval_s", engine.reconciliation_interval_s, 1, kDay);
+  s.Flag("batch_signatures", engine.batch_signatures);
   s.List("currencies", engine.currencies, CheckCurrency);
   s.Required("public_url", engine.public_url, CheckUrl);
   s.RefuseUnknown();
@@ -285,6 +287,7 @@ Config ReadAll(const toml::table& root, Problems& problems) {
   ReadEngine(table("engine"), config.engine);
   ReadCertificates(table("certificates"), config.certificates);
   ReadToken(table("token"), config.token);
+  config.token.batch_roots = config.engine.batch_signatures;
   ReadBank(table("bank"), config.bank);
   ReadControl(table("control"), config.control);
   ReadPrograms(table("programs"), config.programs);
@@ -310,7 +313,8 @@ void CheckSecret(const std::string& path, const char* key, std::vector<std::stri
 
 std::vector<KeySpec> Config::Token::Keys() const {
   std::vector<KeySpec> keys;
-  for (const std::string& label : signature_key) keys.push_back({label, "jws,checkpoint"});
+  const std::string signs = batch_roots ? "jws,checkpoint,batch-root" : "jws,checkpoint";
+  for (const std::string& label : signature_key) keys.push_back({label, signs});
   for (const std::string& label : encryption_key) keys.push_back({label, "decrypt"});
   for (const std::string& label : issuing_ca_key) keys.push_back({label, "certificate,crl,ocsp"});
   keys.push_back({storage_key, "decrypt"});

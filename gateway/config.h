@@ -15,7 +15,8 @@ namespace paygate::gateway {
 
 struct KeySpec {
   std::string label;    // CKA_LABEL in the token
-  // As paygate-token --key takes it: "jws,checkpoint", "certificate,crl,ocsp", "decrypt".
+  // As paygate-token --key takes it: "jws,checkpoint,batch-root", "certificate,crl,ocsp",
+  // "decrypt".
   std::string purpose;
   bool operator==(const KeySpec&) const = default;
 };
@@ -59,8 +60,11 @@ struct Config {
     std::chrono::seconds gateway_document_lifetime_s{3600};
     std::chrono::seconds certificate_lifetime_s{2 * 365 * 24 * 3600};
     std::chrono::seconds notices_interval_s{5};  // between questions for the bank's notices
+    std::chrono::seconds reconciliation_interval_s{3600};  // between comparisons with the bank's
+                                                           // statement
     std::chrono::seconds checkpoint_interval_s{300};  // between signed heads of the audit log
     std::vector<std::string> currencies{"EUR", "GBP", "USD"};  // accepted
+    bool batch_signatures = false;  // for participants that ask (docs/protocol/batch-signatures.md)
     std::string public_url;               // for CRL and OCSP addresses in certificates
     bool operator==(const Engine&) const = default;
   } engine;
@@ -85,6 +89,7 @@ struct Config {
     std::vector<std::string> issuing_ca_key{"issuing-ca"};
     std::string storage_key = "storage-wrapping";
     std::vector<std::string> backed_up_keys;  // labels of those that have a backup
+    bool batch_roots = false;  // engine.batch_signatures: the signature keys may sign them
     std::chrono::milliseconds operation_deadline_ms{2000};
     uint64_t memory_limit_mib = 512;
     std::vector<KeySpec> Keys() const;

@@ -28,6 +28,7 @@ enum class StatementKind : uint8_t {
   kCrl = 3,          // DER TBSCertList
   kOcsp = 4,         // DER ResponseData, RFC 6960
   kCheckpoint = 6,   // the text of a C2SP tlog-checkpoint (audit/checkpoint.h)
+  kBatchRoot = 7,    // the root of a batch of JWS signing inputs (protocol/batch_signature.h)
   kSelfTest = 5,     // "paygate self-test\0" and 32 random bytes: can be nothing else
 };
 

@@ -19,6 +19,7 @@ constexpr std::string_view kSelfTestPrefix{"paygate self-test\0", 18};
 constexpr size_t kSelfTestRandomBytes = 32;
 constexpr std::string_view kTypPrefix = "p2p-";
 constexpr std::string_view kCheckpointPrefix = "p2p-gateway/";
+constexpr std::string_view kBatchRootPrefix = "p2p-batch-root/jws\n";
 constexpr size_t kRootBytes = 32;
 
 base::Status NotA(StatementKind kind, std::string_view why) {
@@ -87,6 +88,23 @@ base::Status CheckCheckpoint(std::string_view bytes) {
   return fits ? base::Status() : refused();
 }
 
+// "p2p-batch-root/jws", size of 2 or more, base64 of 32 bytes, each line ended by LF, in the one
+// spelling that protocol/batch_signature.cc prints.
+base::Status CheckBatchRoot(std::string_view bytes) {
+  const auto refused = [] {
+    return NotA(StatementKind::kBatchRoot, "they are not its three lines");
+  };
+  if (!bytes.starts_with(kBatchRootPrefix)) return refused();
+  bytes.remove_prefix(kBatchRootPrefix.size());
+  const size_t end = bytes.find('\n');
+  if (end == bytes.npos || !bytes.ends_with('\n') || end + 1 == bytes.size()) return refused();
+  const std::string_view size = bytes.substr(0, end);
+  const auto root = base::Base64Decode(bytes.substr(end + 1, bytes.size() - end - 2));
+  const bool fits = IsNumber(size) && size[0] != '0' && size != "1" && root &&
+                    root->size() == kRootBytes;
+  return fits ? base::Status() : refused();
+}
+
 // Parsed whole, so that nothing but this structure can be signed; a parse that stops before the
 // last byte is refused too.
 template <typename Parsed>
@@ -119,6 +137,8 @@ base::Status CheckStatement(const Statement& statement) {
       return CheckDer(statement.kind, statement.bytes, d2i_OCSP_RESPDATA, OCSP_RESPDATA_free);
     case StatementKind::kCheckpoint:
       return CheckCheckpoint(statement.bytes);
+    case StatementKind::kBatchRoot:
+      return CheckBatchRoot(statement.bytes);
     case StatementKind::kSelfTest:
       if (statement.bytes.size() == kSelfTestPrefix.size() + kSelfTestRandomBytes &&
           statement.bytes.starts_with(kSelfTestPrefix)) {
@@ -141,6 +161,8 @@ std::string_view Name(StatementKind kind) {
       return "ocsp";
     case StatementKind::kCheckpoint:
       return "checkpoint";
+    case StatementKind::kBatchRoot:
+      return "batch-root";
     case StatementKind::kSelfTest:
       return "self-test";
   }
@@ -149,12 +171,13 @@ std::string_view Name(StatementKind kind) {
 
 base::Result<StatementKind> ParseStatementKind(std::string_view name) {
   for (StatementKind kind : {StatementKind::kJws, StatementKind::kCertificate, StatementKind::kCrl,
-                             StatementKind::kOcsp, StatementKind::kCheckpoint}) {
+                             StatementKind::kOcsp, StatementKind::kCheckpoint,
+                             StatementKind::kBatchRoot}) {
     if (Name(kind) == name) return kind;
   }
   return Fail(ErrorCode::kInvalidArgument, "'" + std::string(name) +
                                                "' is no kind of statement: use jws, certificate, "
-                                               "crl, ocsp or checkpoint");
+                                               "crl, ocsp, checkpoint or batch-root");
 }
 
 std::string MakeSelfTest() {

@@ -39,6 +39,8 @@ base::Result<std::unique_ptr<Client>> Client::Open(Parts parts, ClientOptions op
   ASSIGN_OR_RETURN(auto trust,
                    GatewayTrust::Create(parts.root_pem, identity ? identity->gateway_id : "",
                                         parts.transport, parts.clock, &parts.disk));
+  ASSIGN_OR_RETURN(const bool asked, AskedForBatches(parts.disk));
+  if (options.batch_signatures || asked) trust->Take(protocol::JwsForms::kSingleOrBatch);
   return std::unique_ptr<Client>(new Client(
       std::make_unique<Impl>(parts, std::move(options), std::move(trust), std::move(identity),
                              std::move(revoked))));
@@ -73,8 +75,9 @@ base::Result<Answer<Revoked>> Client::Revoke(protocol::RevocationReason reason) 
 }
 
 base::Result<Answer<Sale>> Client::Sell(const std::string& goods, const base::Money& price,
-                                        const std::string& buyer) {
-  return participant::Sell(impl_->session, goods, price, buyer);
+                                        const std::string& buyer,
+                                        const std::optional<Undertaking>& undertaking) {
+  return participant::Sell(impl_->session, goods, price, buyer, undertaking);
 }
 
 base::Result<Answer<std::string>> Client::Cancel(const std::string& csblk_id) {
@@ -145,6 +148,30 @@ base::Result<std::vector<base::Result<RefundRecord>>> Client::Refunds() {
     ASSIGN_OR_RETURN(auto kept, ListEvidence(session.disk, kind));
     for (const Evidence& evidence : kept) {
       all.push_back(VerifyRefund(*session.trust, evidence, session.identity->id));
+    }
+  }
+  return all;
+}
+
+base::Result<Answer<ClaimRecord>> Client::Claim(const std::string& payment_id,
+                                                const std::string& statement) {
+  return participant::Claim(impl_->session, payment_id, statement);
+}
+
+base::Result<Answer<ClaimRecord>> Client::AnswerClaim(const std::string& claim_id,
+                                                      const std::string& evidence) {
+  return participant::AnswerClaim(impl_->session, claim_id, evidence);
+}
+
+base::Result<std::vector<base::Result<ClaimRecord>>> Client::Claims() {
+  Session& session = impl_->session;
+  std::vector<base::Result<ClaimRecord>> all;
+  if (!session.identity) return all;
+  for (auto kind : {EvidenceKind::kClaim, EvidenceKind::kClaimReceived,
+                    EvidenceKind::kClaimAnswer, EvidenceKind::kClaimDecision}) {
+    ASSIGN_OR_RETURN(auto kept, ListEvidence(session.disk, kind));
+    for (const Evidence& evidence : kept) {
+      all.push_back(VerifyClaim(*session.trust, evidence, session.identity->id));
     }
   }
   return all;

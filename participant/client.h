@@ -27,6 +27,7 @@
 #include "base/money.h"
 #include "base/result.h"
 #include "base/secret_bytes.h"
+#include "participant/claims.h"
 #include "participant/csblk.h"
 #include "participant/disk.h"
 #include "participant/evidence.h"
@@ -40,6 +41,9 @@ namespace paygate::participant {
 struct ClientOptions {
   int max_attempts = 5;               // sends of one message in one call
   std::chrono::seconds max_wait{10};  // between two of them, whatever Retry-After says
+  // Asks for batch signatures where the gateway offers them (docs/protocol/batch-signatures.md).
+  // What was asked for once in a directory is verified there ever after, with or without this.
+  bool batch_signatures = false;
   // How to wait. Required: a program sleeps, a test turns its clock.
   std::function<void(std::chrono::seconds)> wait;
   // Called before a wait, with a sentence for the person who waits. May be empty.
@@ -73,6 +77,7 @@ struct Resumed {
   std::optional<PaymentRecord> payment;
   std::optional<Sale> sale;
   std::optional<RefundRecord> refund;
+  std::optional<ClaimRecord> claim;     // filed, or answered
   std::optional<Identity> identity;  // registered, or renewed
   std::optional<Revoked> revoked;
   bool lapsed =
@@ -84,6 +89,7 @@ struct InboxMessage {
   int64_t cursor = 0;
   std::optional<PaymentRecord> payment;  // a receipt or confirmation that verified
   std::optional<RefundRecord> refund;    // the same of a refund
+  std::optional<ClaimRecord> claim;      // a claim on a sale of one's own, or a decision
   std::string set_aside;  // otherwise: why the message was not believed; kept in rejected/
 };
 
@@ -117,9 +123,11 @@ class Client {
   // For good: from the gateway's acknowledgement on nothing of this participant is accepted.
   base::Result<Answer<Revoked>> Revoke(protocol::RevocationReason reason);
   // The account to be paid into is the registered one. `buyer`: the ID that alone may pay, or
-  // empty.
+  // empty. `undertaking`: kInvalidArgument unless deliver_by is after the offer's expiry and
+  // claim_until 14 days after that.
   base::Result<Answer<Sale>> Sell(const std::string& goods, const base::Money& price,
-                                  const std::string& buyer);
+                                  const std::string& buyer,
+                                  const std::optional<Undertaking>& undertaking = {});
   // Takes an offer back: from the acknowledgement on nobody can pay it. Its csblk_id comes back.
   base::Result<Answer<std::string>> Cancel(const std::string& csblk_id);
   base::Result<CsblkView> Inspect(std::string_view csblk);
@@ -131,6 +139,12 @@ class Client {
                                             const base::Money& amount);
   // What is left of a payment by the confirmations held here. kNotFound: none, or nothing is left.
   base::Result<base::Money> Refundable(const std::string& payment_id);
+  // The price of a payment back, by the seller's undertaking. One that is still out is sent again
+  // instead; so is an answer.
+  base::Result<Answer<ClaimRecord>> Claim(const std::string& payment_id,
+                                          const std::string& statement);
+  base::Result<Answer<ClaimRecord>> AnswerClaim(const std::string& claim_id,
+                                                const std::string& evidence);
   // Every message that is out is sent again. An error only if the journal cannot be read.
   base::Result<std::vector<Resumed>> Resume();
   // New messages, oldest first; waits up to `wait` (at most 30 s) for one if there is none.
@@ -139,6 +153,8 @@ class Client {
   base::Result<std::vector<base::Result<PaymentRecord>>> Receipts();
   // The same of refunds, given and received.
   base::Result<std::vector<base::Result<RefundRecord>>> Refunds();
+  // The same of claims, answers and decisions.
+  base::Result<std::vector<base::Result<ClaimRecord>>> Claims();
   // The sales that were certified for this participant, as they were given.
   base::Result<std::vector<Sale>> Sales();
 

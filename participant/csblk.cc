@@ -5,6 +5,29 @@ namespace paygate::participant {
 using base::ErrorCode;
 using base::Fail;
 
+namespace {
+
+// Signed by the seller, under a certificate that was good when the CSBLK was made, of this sale.
+base::Status TakeUndertaking(GatewayTrust& trust, const protocol::CsblkPayload& sale,
+                             const std::vector<std::string>& chain, CsblkView& view) {
+  if (sale.undertaking.empty()) return {};
+  const base::UnixTime at = base::FromNumericDate(sale.iat);
+  ASSIGN_OR_RETURN(const auto jws, protocol::ParseJws(sale.undertaking, protocol::kTypUndertaking,
+                                                      protocol::KeyName::kX5c));
+  ASSIGN_OR_RETURN(const auto signers,
+                   trust.ParticipantChain(jws, at, {chain.begin() + 1, chain.end()}));
+  ASSIGN_OR_RETURN(const auto verified,
+                   trust.VerifyParticipantKept(sale.undertaking, protocol::kTypUndertaking,
+                                               sale.sub, signers, at));
+  ASSIGN_OR_RETURN(auto payload, protocol::UndertakingPayload::Parse(verified.payload()));
+  RETURN_IF_ERROR(payload.CheckFits(sale.sub, sale.iss, sale.sblk, sale.exp));
+  view.undertaking = std::move(payload);
+  view.undertaking_id = verified.Digest();
+  return {};
+}
+
+}  // namespace
+
 base::Result<CsblkView> InspectCsblk(GatewayTrust& trust, std::string_view text) {
   ASSIGN_OR_RETURN(auto parts, protocol::SdJwt::Parse(text));
   ASSIGN_OR_RETURN(Statement statement, trust.Verify(parts.jws, protocol::kTypCsblk));
@@ -20,15 +43,19 @@ base::Result<CsblkView> InspectCsblk(GatewayTrust& trust, std::string_view text)
     return Fail(ErrorCode::kAccountMismatch,
                 "the account beside the CSBLK is not the one that the gateway certified");
   }
-  return CsblkView{.csblk_id = statement.jws.Digest(),
-                   .jws = parts.jws,
-                   .disclosure = parts.disclosure,
-                   .gateway_id = payload.iss,
-                   .seller_id = payload.sub,
-                   .issued = payload.iat,
-                   .expires = payload.exp,
-                   .sblk = payload.sblk,
-                   .account = disclosure.account()};
+  CsblkView view{.csblk_id = statement.jws.Digest(),
+                 .jws = parts.jws,
+                 .disclosure = parts.disclosure,
+                 .gateway_id = payload.iss,
+                 .seller_id = payload.sub,
+                 .issued = payload.iat,
+                 .expires = payload.exp,
+                 .sblk = payload.sblk,
+                 .account = disclosure.account(),
+                 .undertaking = {},
+                 .undertaking_id = {}};
+  RETURN_IF_ERROR(TakeUndertaking(trust, payload, statement.chain, view));
+  return view;
 }
 
 }  // namespace paygate::participant

@@ -1,6 +1,7 @@
 // What a CSBLK says, once it has been verified (protocol.md section 5).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,10 +20,14 @@ struct CsblkView {
   int64_t issued = 0, expires = 0;  // by the gateway's clock
   protocol::Sblk sblk;              // goods, price, the one buyer who may pay (or empty)
   std::string account;              // that will be credited
+  // The seller's signed promise inside it, verified; nullopt: he gave none.
+  std::optional<protocol::UndertakingPayload> undertaking;
+  std::string undertaking_id;  // its digest; empty without
 };
 
 // kSignatureInvalid, kCertificateInvalid: not certified by this gateway. kAccountMismatch: the
-// account beside it is not the one that was certified. An expired CSBLK verifies: look at
+// account beside it is not the one that was certified. The undertaking is the seller's own or the
+// CSBLK is refused (kBlockMismatch, and as above). An expired CSBLK verifies: look at
 // `expires`.
 base::Result<CsblkView> InspectCsblk(GatewayTrust& trust, std::string_view text);
 

@@ -1,5 +1,6 @@
 // receipts/<payment_id>.json, confirmations/<payment_id>.json, refunds/<refund_id>.json,
-// refund-confirmations/<refund_id>.json:
+// refund-confirmations/<refund_id>.json; claims/, claims-received/, claim-answers/ and
+// claim-decisions/<claim_id>.json:
 //   {"version":1,"result":JWS,"chain":[b64 DER,…],"body":JSON text or ""}
 #include "participant/evidence.h"
 
@@ -15,6 +16,7 @@ using protocol::PaymentResult;
 using protocol::PaymentResultPayload;
 
 constexpr int64_t kVersion = 1;
+constexpr uint32_t kMaxClaimRefunds = 64;  // as many as a payment may have
 
 std::string Folder(EvidenceKind kind) {
   switch (kind) {
@@ -26,6 +28,14 @@ std::string Folder(EvidenceKind kind) {
       return "refunds";
     case EvidenceKind::kRefundConfirmation:
       return "refund-confirmations";
+    case EvidenceKind::kClaim:
+      return "claims";
+    case EvidenceKind::kClaimReceived:
+      return "claims-received";
+    case EvidenceKind::kClaimAnswer:
+      return "claim-answers";
+    case EvidenceKind::kClaimDecision:
+      return "claim-decisions";
   }
   return "rejected";
 }
@@ -40,15 +50,18 @@ std::string_view TypOf(EvidenceKind kind) {
       return protocol::kTypRefundReceipt;
     case EvidenceKind::kRefundConfirmation:
       return protocol::kTypRefundConfirmation;
+    default:  // of claims: VerifyClaim knows them
+      return {};
   }
-  return {};
 }
 
 // Payload of either kind of result.
 template <typename T>
 base::Result<T> ClaimedIn(const Evidence& evidence) {
-  ASSIGN_OR_RETURN(auto jws, protocol::ParseJws(evidence.result, TypOf(evidence.kind),
-                                                protocol::KeyName::kX5t));
+  // Which forms are taken is for whoever verifies it to say.
+  ASSIGN_OR_RETURN(auto jws,
+                   protocol::ParseJws(evidence.result, TypOf(evidence.kind),
+                                      protocol::KeyName::kX5t, protocol::JwsForms::kSingleOrBatch));
   return T::Parse(jws.payload);
 }
 
@@ -103,6 +116,20 @@ base::Status CheckReceipt(const PaymentResultPayload& receipt, const std::string
   if (receipt.payment_id != sent.Digest() || receipt.authorised_at != authorisation.iat ||
       receipt.bblk != authorisation.bblk || csblk_id != own_csblk_id) {
     return OfAnother();
+  }
+  return {};
+}
+
+// A refund that nobody here authorised, but the gateway decided on.
+base::Status CheckDecided(const protocol::RefundResultPayload& refund, const std::string& body) {
+  ASSIGN_OR_RETURN(const auto compact, protocol::ParseSingle(body, "refund_decision"));
+  ASSIGN_OR_RETURN(const auto jws, protocol::ParseJws(compact, protocol::kTypRefundDecision,
+                                                      protocol::KeyName::kX5t));
+  ASSIGN_OR_RETURN(const auto decided, protocol::RefundDecisionPayload::Parse(jws.payload));
+  if (decided.decision != protocol::ClaimDecision::kRefund ||
+      decided.payment_id != refund.payment_id ||
+      !IsClaimRefund(decided.claim, refund.refund_id)) {
+    return Fail(ErrorCode::kBlockMismatch, "a refund of another claim than was decided on");
   }
   return {};
 }
@@ -173,6 +200,17 @@ base::Status KeepEvidence(Disk& disk, const PaymentRecord& record, const Evidenc
   return Keep(disk, record, record.payload.payment_id, evidence);
 }
 
+base::Status KeepDocument(Disk& disk, const Evidence& evidence, const std::string& id) {
+  return disk.Replace(Folder(evidence.kind) + "/" + id + ".json", Print(evidence));
+}
+
+bool IsClaimRefund(const std::string& claim_id, const std::string& refund_id) {
+  for (uint32_t attempt = 1; attempt <= kMaxClaimRefunds; ++attempt) {
+    if (protocol::ClaimRefundId(claim_id, attempt) == refund_id) return true;
+  }
+  return false;
+}
+
 base::Result<RefundRecord> CheckRefund(EvidenceKind kind, const std::string& payload_json,
                                        const std::string& body, const std::string& id,
                                        const std::string& gateway_id) {
@@ -183,7 +221,9 @@ base::Result<RefundRecord> CheckRefund(EvidenceKind kind, const std::string& pay
   if (payload.sub != id) {
     return Fail(ErrorCode::kNotYours, "the gateway's result is for another participant");
   }
-  if (kind == EvidenceKind::kRefund) {
+  if (kind == EvidenceKind::kRefund && protocol::ParseSingle(body, "refund_decision")) {
+    RETURN_IF_ERROR(CheckDecided(payload, body));
+  } else if (kind == EvidenceKind::kRefund) {
     ASSIGN_OR_RETURN(const auto compact, protocol::ParseSingle(body, "authorisation"));
     ASSIGN_OR_RETURN(auto sent, protocol::ParseJws(compact, protocol::kTypRefundAuthorisation,
                                                    protocol::KeyName::kX5c));

@@ -14,13 +14,22 @@
 namespace paygate::participant {
 
 // A payment's, the buyer's and the seller's; a refund's, the seller's and the buyer's.
-enum class EvidenceKind : uint8_t { kReceipt, kConfirmation, kRefund, kRefundConfirmation };
+// Of claims (claims.h): the buyer's own, the one that came to the seller, the seller's own answer,
+// the gateway's decision.
+enum class EvidenceKind : uint8_t {
+  kReceipt, kConfirmation, kRefund, kRefundConfirmation,
+  kClaim, kClaimReceived, kClaimAnswer, kClaimDecision,
+};
 
 struct Evidence {
   EvidenceKind kind = EvidenceKind::kReceipt;
-  std::string result;              // compact JWS
-  std::vector<std::string> chain;  // DER, of the gateway's certificate that signed it
-  std::string body;  // receipts: what was sent, with the authorisation; confirmations: empty
+  // Compact JWS of the gateway; of a claim that was received, the claim. Of one's own claim or
+  // answer, the acknowledgement.
+  std::string result;
+  std::vector<std::string> chain;  // DER, of the certificate that signed it
+  // Receipts, own claims and answers: what was sent, with what was signed. The receipt of a refund
+  // on a claim: the decision. Others: empty.
+  std::string body;
 };
 
 // A result that has been verified for participant `id`.
@@ -50,7 +59,12 @@ base::Result<PaymentRecord> VerifyEvidence(const GatewayTrust& trust, const Evid
 // Durable. A final result is never replaced by a different one (kBlockMismatch: show both to the
 // operator); a pending one is replaced by what follows it.
 base::Status KeepEvidence(Disk& disk, const PaymentRecord& record, const Evidence& evidence);
-// A refund's receipt answers exactly the authorisation in `body`; a confirmation is final.
+// A document that is never followed by another, as file `id`; durable.
+base::Status KeepDocument(Disk& disk, const Evidence& evidence, const std::string& id);
+// Is this refund one of those that the gateway makes for a claim?
+bool IsClaimRefund(const std::string& claim_id, const std::string& refund_id);
+// A refund's receipt answers exactly the authorisation, or the decision on a claim, in `body`; a
+// confirmation is final.
 base::Result<RefundRecord> CheckRefund(EvidenceKind kind, const std::string& payload_json,
                                        const std::string& body, const std::string& id,
                                        const std::string& gateway_id);

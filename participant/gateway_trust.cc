@@ -158,7 +158,8 @@ base::Result<protocol::VerifiedJws> GatewayTrust::VerifyKept(std::string_view co
                                                              std::string_view typ,
                                                              const std::vector<std::string>& chain,
                                                              base::UnixTime at) const {
-  ASSIGN_OR_RETURN(auto jws, protocol::ParseJws(compact, typ, protocol::KeyName::kX5t));
+  ASSIGN_OR_RETURN(auto jws,
+                   protocol::ParseJws(compact, typ, protocol::KeyName::kX5t, forms_));
   ASSIGN_OR_RETURN(Certificate signer,
                    CheckGatewayChain(chain, Role::kGatewaySignature, gateway_id_, at));
   if (signer.fingerprint() != jws.x5t_s256) {
@@ -169,10 +170,42 @@ base::Result<protocol::VerifiedJws> GatewayTrust::VerifyKept(std::string_view co
 }
 
 base::Result<Statement> GatewayTrust::Verify(std::string_view compact, std::string_view typ) {
-  ASSIGN_OR_RETURN(auto jws, protocol::ParseJws(compact, typ, protocol::KeyName::kX5t));
+  ASSIGN_OR_RETURN(auto jws,
+                   protocol::ParseJws(compact, typ, protocol::KeyName::kX5t, forms_));
   ASSIGN_OR_RETURN(auto chain, ChainOf(jws.x5t_s256));
   ASSIGN_OR_RETURN(auto verified, VerifyKept(compact, typ, chain, clock_.Now()));
   return Statement{std::move(verified), std::move(chain)};
+}
+
+base::Result<std::vector<std::string>> GatewayTrust::ParticipantChain(
+    const protocol::UnverifiedJws& jws, base::UnixTime at, std::vector<std::string> known) {
+  if (jws.x5c.size() != 1) return Fail(ErrorCode::kMalformed, "x5c is not one certificate");
+  ASSIGN_OR_RETURN(const auto document, Document());
+  for (const auto& chain : document.signature) {
+    known.insert(known.end(), chain.begin() + 1, chain.end());
+  }
+  base::Error last{ErrorCode::kCertificateInvalid, "issued by a CA that is not known here"};
+  for (std::string& ca : known) {
+    std::vector<std::string> ders = {jws.x5c[0], std::move(ca)};
+    const auto chain = ParseChain(ders);
+    if (!chain) continue;
+    auto checked = checker_.CheckChain(*chain, Role::kParticipantSignature, at);
+    if (checked) return ders;
+    last = checked.error();
+  }
+  return std::unexpected(last);
+}
+
+base::Result<protocol::VerifiedJws> GatewayTrust::VerifyParticipantKept(
+    std::string_view compact, std::string_view typ, const std::string& id,
+    const std::vector<std::string>& ders, base::UnixTime at) const {
+  ASSIGN_OR_RETURN(auto jws, protocol::ParseJws(compact, typ, protocol::KeyName::kX5c));
+  ASSIGN_OR_RETURN(auto chain, ParseChain(ders));
+  RETURN_IF_ERROR(checker_.CheckChain(chain, Role::kParticipantSignature, at));
+  if (jws.x5c != std::vector<std::string>{ders.front()} || chain.front().subject_id() != id) {
+    return Fail(ErrorCode::kCertificateInvalid, "signed under another participant's certificate");
+  }
+  return protocol::VerifyJws(std::move(jws), chain.front().key());
 }
 
 base::Status GatewayTrust::CheckIssued(const std::vector<std::string>& ders, Role role) const {

@@ -46,6 +46,8 @@ class GatewayTrust {
   // The preferred certificate to encrypt to.
   base::Result<protocol::Certificate> EncryptionCertificate();
   const std::string& gateway_id() const { return gateway_id_; }  // empty before the first document
+  // The signature forms that statements may have from now on; at first single ones alone.
+  void Take(protocol::JwsForms forms) { forms_ = forms; }
 
   // Verifies a compact JWS by the gateway at the time `now`.
   base::Result<Statement> Verify(std::string_view compact, std::string_view typ);
@@ -53,6 +55,18 @@ class GatewayTrust {
   base::Result<protocol::VerifiedJws> VerifyKept(std::string_view compact, std::string_view typ,
                                                  const std::vector<std::string>& chain,
                                                  base::UnixTime at) const;
+  // [Cert_V, the CA that issued it] of a participant's JWS: the CA is looked for in `known` (DER)
+  // and in the gateway's document. kCertificateInvalid: not issued by the operator, or by a CA
+  // that is not known here.
+  base::Result<std::vector<std::string>> ParticipantChain(const protocol::UnverifiedJws& jws,
+                                                          base::UnixTime at,
+                                                          std::vector<std::string> known);
+  // A JWS by the participant `id`, under the first certificate of `chain`, which it carries.
+  base::Result<protocol::VerifiedJws> VerifyParticipantKept(std::string_view compact,
+                                                            std::string_view typ,
+                                                            const std::string& id,
+                                                            const std::vector<std::string>& chain,
+                                                            base::UnixTime at) const;
   // Path and profile of a participant's certificate that the gateway issued.
   base::Status CheckIssued(const std::vector<std::string>& chain, protocol::Role role) const;
   const base::Clock& clock() const { return clock_; }
@@ -71,6 +85,7 @@ class GatewayTrust {
   Transport& transport_;
   const base::Clock& clock_;
   Disk* const cache_;
+  protocol::JwsForms forms_ = protocol::JwsForms::kSingle;
   bool tried_cache_ = false;
   std::optional<protocol::GatewayPayload> document_;
   std::map<std::string, std::vector<std::string>> signature_chains_;  // by x5t#S256

@@ -70,8 +70,17 @@ base::Result<PaymentRecord> TakePaymentResult(Session& session, const protocol::
 base::Status TakeMessage(Session& session, const std::string& jwe, InboxMessage& taken) {
   ASSIGN_OR_RETURN(std::string payload, session.OpenJweForUs(jwe));
   ASSIGN_OR_RETURN(auto single, protocol::ParseSingle(payload));
+  if (single.member == "refund_claim") {
+    ASSIGN_OR_RETURN(taken.claim, TakeClaim(session, single.jws));
+    return {};
+  }
+  if (single.member == "refund_decision") {
+    ASSIGN_OR_RETURN(taken.claim, TakeDecision(session, single.jws));
+    return {};
+  }
   const bool refund_receipt =
-      protocol::ParseJws(single.jws, protocol::kTypRefundReceipt, protocol::KeyName::kX5t)
+      protocol::ParseJws(single.jws, protocol::kTypRefundReceipt, protocol::KeyName::kX5t,
+                         protocol::JwsForms::kSingleOrBatch)
           .has_value();
   if (single.member == "refund_confirmation" || (single.member == "receipt" && refund_receipt)) {
     const auto kind = refund_receipt ? EvidenceKind::kRefund : EvidenceKind::kRefundConfirmation;

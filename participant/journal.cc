@@ -1,6 +1,7 @@
 // journal/<digest>.json:
 //   {"version":1,"kind":"registration"|"sale"|"payment"|"renewal"|"revocation"|"cancellation"|
-//    "refund","digest","subject","expires","clock_offset","handshake","body","jwe"}
+//    "refund"|"claim"|"answer",
+//    "digest","subject","expires","clock_offset","handshake","body","jwe"}
 // `body` holds disclosures, and in a registration the enrolment code: the file goes when the
 // message is answered.
 #include "participant/journal.h"
@@ -37,7 +38,7 @@ std::string Print(const JournalEntry& e) {
 base::Result<MessageKind> ParseKind(std::string_view name) {
   for (auto kind : {MessageKind::kRegistration, MessageKind::kSale, MessageKind::kPayment,
                     MessageKind::kRenewal, MessageKind::kRevocation, MessageKind::kCancellation,
-                    MessageKind::kRefund}) {
+                    MessageKind::kRefund, MessageKind::kClaim, MessageKind::kAnswer}) {
     if (Name(kind) == name) return kind;
   }
   return Fail(ErrorCode::kMalformed, "unknown kind of message in the journal");
@@ -81,6 +82,10 @@ std::string_view Name(MessageKind kind) {
       return "cancellation";
     case MessageKind::kRefund:
       return "refund";
+    case MessageKind::kClaim:
+      return "claim";
+    case MessageKind::kAnswer:
+      return "answer";
   }
   return "unknown";
 }

@@ -1,7 +1,8 @@
 // Journal: the messages that are out and not yet answered.
 //
 // A message that can bind the participant or cost him something (registration, renewal,
-// revocation, seller confirmation, cancellation, payment or refund authorisation: "message 3") is
+// revocation, seller confirmation, cancellation, payment or refund authorisation: "message 3"; a
+// claim, an answer) is
 // durable here before its first byte is sent, and stays until the gateway's answer is durable
 // elsewhere. Whatever crashes in between, the identical message is found here and sent again;
 // nothing is signed anew while the first may still be decided. One file for each,
@@ -19,15 +20,15 @@ namespace paygate::participant {
 
 enum class MessageKind : uint8_t {
   kRegistration, kSale, kPayment, kRenewal, kRevocation, kCancellation,
-  kRefund
+  kRefund, kClaim, kAnswer
 };
 std::string_view Name(MessageKind kind);  // "registration" "sale" "payment" …
 
 struct JournalEntry {
   MessageKind kind = MessageKind::kPayment;
   std::string digest;   // of the JWS inside (protocol.md rule 8): what makes it "the same message"
-  // payment, cancellation: csblk_id; refund: payment_id; sale: the SBLK's nonce; renewal: the
-  // generation that it makes; others: empty
+  // payment, cancellation: csblk_id; refund, claim: payment_id; answer: the claim's digest; sale:
+  // the SBLK's nonce; renewal: the generation that it makes; others: empty
   std::string subject;
   int64_t expires = 0;  // the challenge's exp, by the gateway's clock; 0: no challenge
   int64_t clock_offset = 0;  // the gateway's clock less ours when the challenge came, s

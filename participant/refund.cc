@@ -59,6 +59,8 @@ base::Result<std::string> BodyOf(Session& session, const std::string& refund_id)
   }
   ASSIGN_OR_RETURN(auto kept, FindEvidence(session.disk, EvidenceKind::kRefund, refund_id));
   if (kept) return kept->body;
+  ASSIGN_OR_RETURN(auto decided, DecisionOn(session, refund_id));
+  if (decided) return std::move(*decided);
   return Fail(ErrorCode::kNotYours, "a receipt for a refund that was not made from here");
 }
 

@@ -28,16 +28,53 @@ base::Result<protocol::SellerChallengePayload> CheckChallenge(const Session& ses
   return challenge;
 }
 
+// By the gateway's time: the challenge's.
+base::Result<std::string> SignUndertaking(Session& session,
+                                          const protocol::SellerChallengePayload& challenge,
+                                          const Undertaking& promise) {
+  const protocol::UndertakingPayload payload{.iss = session.identity->id,
+                                             .aud = challenge.iss,
+                                             .iat = challenge.iat,
+                                             .sblk_nonce = challenge.sblk.nonce,
+                                             .terms = promise.terms,
+                                             .deliver_by = promise.deliver_by,
+                                             .claim_until = promise.claim_until};
+  return session.Sign(protocol::kTypUndertaking, payload.Print());
+}
+
+base::Status CheckUndertaking(Session& session, const Undertaking& promise) {
+  ASSIGN_OR_RETURN(const auto document, session.trust->Document());
+  const int64_t expires = base::ToNumericDate(session.clock.Now()) +
+                          document.limits.csblk_lifetime_s + document.limits.handshake_s;
+  const int64_t least = std::chrono::seconds(protocol::kShortestClaimTime).count();
+  if (promise.deliver_by <= expires) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "the day by which you deliver must be after the offer expires, which is in " +
+                    std::to_string(document.limits.csblk_lifetime_s / 3600) + " hours");
+  }
+  if (promise.claim_until - promise.deliver_by < least) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "the buyer must have at least 14 days for a claim after you should have delivered");
+  }
+  return protocol::CheckLines(promise.terms);
+}
+
 // Message 3.
 base::Result<JournalEntry> MakeConfirmation(Session& session,
                                             const protocol::SellerChallengePayload& challenge,
                                             const std::string& handshake,
-                                            const protocol::Disclosure& account) {
+                                            const protocol::Disclosure& account,
+                                            const std::optional<Undertaking>& promise) {
+  std::string undertaking;
+  if (promise) {
+    ASSIGN_OR_RETURN(undertaking, SignUndertaking(session, challenge, *promise));
+  }
   const protocol::SellerConfirmationPayload payload{.iss = session.identity->id,
                                                     .aud = challenge.iss,
                                                     .r1 = challenge.r1,
                                                     .r2 = challenge.r2,
-                                                    .sblk = challenge.sblk};
+                                                    .sblk = challenge.sblk,
+                                                    .undertaking = undertaking};
   ASSIGN_OR_RETURN(std::string jws,
                    session.Sign(protocol::kTypSellerConfirmation, payload.Print()));
   JournalEntry entry{.kind = MessageKind::kSale,
@@ -71,18 +108,27 @@ base::Result<Sale> FinishSale(Session& session, const JournalEntry& entry,
       view.disclosure != body.seller_disclosure) {
     return Fail(ErrorCode::kBlockMismatch, "the gateway certified another sale than was confirmed");
   }
+  std::string undertaking_id;
+  if (!confirmation.undertaking.empty()) {
+    ASSIGN_OR_RETURN(undertaking_id, protocol::DigestOfCompact(confirmation.undertaking));
+  }
+  if (view.undertaking_id != undertaking_id) {
+    return Fail(ErrorCode::kBlockMismatch, "the gateway certified another undertaking");
+  }
   RETURN_IF_ERROR(session.disk.Replace(SaleFile(view.csblk_id), answer.csblk));
   return Sale{.csblk_id = view.csblk_id, .csblk = answer.csblk};
 }
 
 base::Result<Answer<Sale>> Sell(Session& session, const std::string& goods,
-                                const base::Money& price, const std::string& buyer) {
+                                const base::Money& price, const std::string& buyer,
+                                const std::optional<Undertaking>& undertaking) {
   RETURN_IF_ERROR(session.NeedIdentity());
   RETURN_IF_ERROR(protocol::CheckGoods(goods));
   if (!buyer.empty() && !protocol::IsNonce(buyer)) {
     return Fail(ErrorCode::kMalformed,
                 "a participant's ID has 22 characters; this is none: " + buyer);
   }
+  if (undertaking) RETURN_IF_ERROR(CheckUndertaking(session, *undertaking));
   ASSIGN_OR_RETURN(auto binding, protocol::Disclosure::Parse(session.identity->binding));
   ASSIGN_OR_RETURN(auto account, protocol::Disclosure::Make(binding.account()));
   const protocol::Sblk sblk{.nonce = protocol::NewNonce(),
@@ -101,7 +147,8 @@ base::Result<Answer<Sale>> Sell(Session& session, const std::string& goods,
   if (answer.refusal) return Answer<Sale>{.refusal = std::move(answer.refusal)};
   ASSIGN_OR_RETURN(auto challenge, CheckChallenge(session, answer.value->payload, r1, sblk));
   ASSIGN_OR_RETURN(JournalEntry entry,
-                   MakeConfirmation(session, challenge, answer.value->handshake, account));
+                   MakeConfirmation(session, challenge, answer.value->handshake, account,
+                                    undertaking));
   ASSIGN_OR_RETURN(Resumed done, session.RecordAndSend(std::move(entry)));
   return Answer<Sale>{.refusal = std::move(done.refusal), .value = std::move(done.sale)};
 }

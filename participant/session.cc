@@ -27,11 +27,17 @@ std::string_view PathOf(MessageKind kind) {
       return "/v1/seller-blocks/cancel";
     case MessageKind::kRefund:
       return "/v1/refunds";
+    case MessageKind::kClaim:
+      return "/v1/refund-claims";
+    case MessageKind::kAnswer:
+      return "/v1/refund-claims/answer";
   }
   return "/";
 }
 
 constexpr int64_t kLateCopySeconds = 5;
+// Its being there says that batch signatures were asked for, and may still come.
+constexpr char kAskedFile[] = "batch-signatures.json";
 
 bool MayTryAgain(int status) { return status == 429 || status == 408 || status >= 500; }
 
@@ -82,8 +88,27 @@ base::Status Session::OpenKeys(const base::SecretBytes& passphrase) {
 
 base::Result<std::string> Session::Seal(const Request& request) {
   ASSIGN_OR_RETURN(auto certificate, trust->EncryptionCertificate());
-  return protocol::SealJwe(certificate.key(), certificate.fingerprint(), request.extra,
-                           request.body);
+  protocol::JweExtra extra = request.extra;
+  ASSIGN_OR_RETURN(extra.accept, Forms());
+  return protocol::SealJwe(certificate.key(), certificate.fingerprint(), extra, request.body);
+}
+
+// An older gateway would refuse the question, so it is asked only where the document invites it.
+base::Result<protocol::JwsForms> Session::Forms() {
+  if (!options.batch_signatures) return protocol::JwsForms::kSingle;
+  ASSIGN_OR_RETURN(const auto document, trust->Document());
+  if (!document.batch_signatures) return protocol::JwsForms::kSingle;
+  ASSIGN_OR_RETURN(const bool asked, AskedForBatches(disk));
+  if (!asked) {
+    RETURN_IF_ERROR(
+        disk.Replace(kAskedFile, protocol::JsonWriter().Integer("version", 1).Take()));
+  }
+  return protocol::JwsForms::kSingleOrBatch;
+}
+
+base::Result<bool> AskedForBatches(Disk& disk) {
+  ASSIGN_OR_RETURN(const auto text, disk.Read(kAskedFile));
+  return text.has_value();
 }
 
 base::Result<std::string> Session::Sign(std::string_view typ, std::string_view payload) {
@@ -101,7 +126,7 @@ base::Result<Statement> Session::OpenSingle(std::string_view payload, std::strin
 base::Result<std::string> Session::OpenJweForUs(std::string_view compact) {
   ASSIGN_OR_RETURN(auto jwe, protocol::ParseJwe(compact));
   ASSIGN_OR_RETURN(hsm::Decrypter* decrypter, DecrypterFor(jwe.x5t_s256));
-  if (!jwe.extra.name.empty()) {
+  if (!jwe.extra.name.empty() || jwe.extra.accept != protocol::JwsForms::kSingle) {
     return Fail(ErrorCode::kDecryptionFailed, "the gateway's answer has a header of another use");
   }
   return protocol::OpenJwe(jwe, *decrypter);
@@ -211,7 +236,7 @@ base::Result<Session::Done> Session::OpenDone(const JournalEntry& entry,
       done.request != entry.digest) {
     return Fail(ErrorCode::kNotYours, "the gateway acknowledged another message");
   }
-  return Done{.at = done.iat, .jws = statement.jws.Compact()};
+  return Done{.at = done.iat, .jws = statement.jws.Compact(), .chain = statement.chain};
 }
 
 base::Result<Resumed> Session::RecordAndSend(JournalEntry entry) {
@@ -258,6 +283,11 @@ base::Result<Resumed> Session::Resend(JournalEntry entry) {
     }
     case MessageKind::kCancellation: {
       RETURN_IF_ERROR(FinishCancellation(*this, entry, reply.payload));
+      break;
+    }
+    case MessageKind::kClaim:
+    case MessageKind::kAnswer: {
+      ASSIGN_OR_RETURN(resumed.claim, FinishClaim(*this, entry, reply.payload));
       break;
     }
     case MessageKind::kSale: {

@@ -45,7 +45,7 @@ class Session {
   // (`resealed` is told first, so that the journal has it).
   base::Result<Reply> Exchange(Request& request,
                                const std::function<base::Status(const std::string&)>& resealed);
-  // JWE to the gateway's preferred certificate.
+  // JWE to the gateway's preferred certificate, with the signature forms that are taken.
   base::Result<std::string> Seal(const Request& request);
   // A JWS by this participant with x5c (protocol.md rule 7).
   base::Result<std::string> Sign(std::string_view typ, std::string_view payload);
@@ -60,6 +60,7 @@ class Session {
   struct Done {
     int64_t at = 0;
     std::string jws;
+    std::vector<std::string> chain;
   };
   base::Result<Done> OpenDone(const JournalEntry& entry, std::string_view payload);
   // Message 3: durable, then sent, then Resend's rules.
@@ -84,10 +85,14 @@ class Session {
   std::vector<std::unique_ptr<hsm::Decrypter>> earlier;  // of the generations before, in order
 
  private:
+  base::Result<protocol::JwsForms> Forms();
   base::Result<hsm::Decrypter*> DecrypterFor(const std::string& x5t) const;
   base::Result<std::optional<Reply>> Read(const Request& request, const HttpAnswer& answer);
   void WaitFor(int attempt, int retry_after_s, std::string_view why);
 };
+
+// Whether batch signatures were ever asked for from this directory.
+base::Result<bool> AskedForBatches(Disk& disk);
 
 // What a first message came back with: message 2 of sections 5 and 6.
 struct OpenedChallenge {
@@ -122,18 +127,33 @@ base::Result<RefundRecord> FinishRefund(Session& session, const JournalEntry& en
 base::Result<RefundRecord> TakeRefundResult(Session& session, EvidenceKind kind,
                                             const std::string& jws);
 
+// A claim or an answer.
+base::Result<ClaimRecord> FinishClaim(Session& session, const JournalEntry& entry,
+                                      std::string_view payload);
+// From the mailbox, verified and durable.
+base::Result<ClaimRecord> TakeClaim(Session& session, const std::string& jws);
+base::Result<ClaimRecord> TakeDecision(Session& session, const std::string& jws);
+// {"refund_decision": JWS} for the claim that this refund was made for, if one is held.
+base::Result<std::optional<std::string>> DecisionOn(Session& session,
+                                                    const std::string& refund_id);
+
 base::Result<Answer<Identity>> Register(Session& session, std::string_view iban,
                                         const std::string& code);
 base::Result<Answer<Identity>> Renew(Session& session, const base::SecretBytes& passphrase,
                                      KeyTypes types);
 base::Result<Answer<Revoked>> Revoke(Session& session, protocol::RevocationReason reason);
 base::Result<Answer<Sale>> Sell(Session& session, const std::string& goods,
-                                const base::Money& price, const std::string& buyer);
+                                const base::Money& price, const std::string& buyer,
+                                const std::optional<Undertaking>& undertaking);
 base::Result<Answer<std::string>> Cancel(Session& session, const std::string& csblk_id);
 base::Result<Answer<PaymentRecord>> Pay(Session& session, const CsblkView& csblk);
 base::Result<Answer<RefundRecord>> Refund(Session& session, const std::string& payment_id,
                                           const base::Money& amount);
 base::Result<base::Money> Refundable(Session& session, const std::string& payment_id);
+base::Result<Answer<ClaimRecord>> Claim(Session& session, const std::string& payment_id,
+                                        const std::string& statement);
+base::Result<Answer<ClaimRecord>> AnswerClaim(Session& session, const std::string& claim_id,
+                                              const std::string& evidence);
 base::Result<std::vector<InboxMessage>> ReadInbox(Session& session, std::chrono::seconds wait);
 
 }  // namespace paygate::participant

@@ -17,7 +17,8 @@
 //   JWE    = b64u(header) "." b64u(encrypted key) "." b64u(iv) "." b64u(ciphertext) "." b64u(tag)
 //   header = {"alg":"ECDH-ES","enc":"A256GCM","epk":{"crv":"P-256","kty":"EC","x":X,"y":Y} more}
 //          | {"alg":"RSA-OAEP-256","enc":"A256GCM" more}
-//   more   = perhaps "x5t#S256":b64u(32), and perhaps one of "r1" "r3" "r5" "handshake"
+//   more   = perhaps "x5t#S256":b64u(32), and perhaps one of "r1" "r3" "r5" "handshake",
+//            and perhaps "accept":"mjws"
 //   iv has 12 octets, tag 16; the encrypted key is empty with ECDH-ES; the ciphertext never is.
 namespace paygate::protocol {
 namespace {
@@ -30,6 +31,7 @@ using base::SecretBytes;
 constexpr size_t kCekBytes = 32, kIvBytes = 12, kTagBytes = 16;
 constexpr size_t kMinRsaBytes = 256, kMaxRsaBytes = 512;
 constexpr std::string_view kExtraNames[] = {"r1", "r3", "r5", "handshake"};
+constexpr std::string_view kAccept = "accept", kBatchForm = "mjws";
 
 auto Malformed(std::string why) { return Fail(ErrorCode::kMalformed, std::move(why)); }
 
@@ -48,11 +50,15 @@ base::Status ReadExtra(JsonObject& header, JweExtra& out) {
   for (std::string_view name : kExtraNames) {
     if (!header.Has(name)) continue;
     if (!out.name.empty()) return Malformed("a JWE header has at most one of r1 r3 r5 handshake");
-    out = {std::string(name), header.TakeString(name)};
+    out.name = name;
+    out.value = header.TakeString(name);
     if (name == "handshake" ? !IsOpaque(out.value) : !IsNonce(out.value)) {
       return Malformed("the JWE header's " + out.name + " has another form");
     }
   }
+  if (!header.Has(kAccept)) return {};
+  if (header.TakeString(kAccept) != kBatchForm) return Malformed("accept names an unknown form");
+  out.accept = JwsForms::kSingleOrBatch;
   return {};
 }
 
@@ -241,14 +247,21 @@ Result<ContentKey> NewContentKey(const PublicKey& recipient) {
 
 Result<std::string> SealJwe(const PublicKey& recipient, std::string_view x5t_s256,
                             const JweExtra& extra, std::string_view payload) {
+  ASSIGN_OR_RETURN(ContentKey cek, NewContentKey(recipient));
+  return SealJweUnder(std::move(cek), recipient, x5t_s256, extra, payload);
+}
+
+Result<std::string> SealJweUnder(ContentKey cek, const PublicKey& recipient,
+                                 std::string_view x5t_s256, const JweExtra& extra,
+                                 std::string_view payload) {
   if (payload.empty()) return Fail(ErrorCode::kInvalidArgument, "an empty message is not sent");
-  ASSIGN_OR_RETURN(const ContentKey cek, NewContentKey(recipient));
   const bool ecdh = recipient.key_management() == hsm::KeyManagement::kEcdhEs;
   JsonWriter header;
   header.String("alg", hsm::JoseName(*recipient.key_management())).String("enc", "A256GCM");
   if (ecdh) header.Raw("epk", EpkJson(cek.wrapped));
   if (!x5t_s256.empty()) header.String("x5t#S256", x5t_s256);
   if (!extra.name.empty()) header.String(extra.name, extra.value);
+  if (extra.accept == JwsForms::kSingleOrBatch) header.String(kAccept, kBatchForm);
   ParsedJwe jwe;
   jwe.header_b64 = base::Base64UrlEncode(header.Take());
   if (!GcmSeal(cek.key, payload, jwe)) {

@@ -1,8 +1,9 @@
 // JWE compact serialisation (RFC 7516) as protocol.md uses it: e_X(M), one recipient, A256GCM.
 //
 // ParseJwe checks form and header (members exactly `alg enc`, `epk` with ECDH-ES, `x5t#S256` where
-// the receiver expects one, and at most one of `r1 r3 r5 handshake`); OpenJwe unwraps and decrypts,
-// with one error, kDecryptionFailed, for every cause after a well-formed header. Pure; thread-safe.
+// the receiver expects one, at most one of `r1 r3 r5 handshake`, and perhaps `accept`); OpenJwe
+// unwraps and decrypts, with one error, kDecryptionFailed, for every cause after a well-formed
+// header. Pure; thread-safe.
 #pragma once
 
 #include <string>
@@ -11,14 +12,17 @@
 #include "base/result.h"
 #include "base/secret_bytes.h"
 #include "hsm/decrypter.h"
+#include "protocol/jws.h"
 #include "protocol/public_key.h"
 
 namespace paygate::protocol {
 
-// The one extra header member a message carries (protocol.md sections 5 to 7).
+// The one extra header member a message carries (protocol.md sections 5 to 7), and which signature
+// forms its sender takes: `accept` of docs/protocol/batch-signatures.md.
 struct JweExtra {
   std::string name;   // "" or "r1" "r3" "r5" "handshake"
   std::string value;  // nonces: 22 base64url characters; handshake: opaque, <= kMaxHandshakeChars
+  JwsForms accept = JwsForms::kSingle;  // kSingleOrBatch: "accept":"mjws"
 };
 constexpr size_t kMaxHandshakeChars = 1024;
 
@@ -45,5 +49,9 @@ base::Result<ContentKey> NewContentKey(const PublicKey& recipient);
 // Encrypts to `recipient`; `x5t_s256` is left out of the header if empty.
 base::Result<std::string> SealJwe(const PublicKey& recipient, std::string_view x5t_s256,
                                   const JweExtra& extra, std::string_view payload);
+// The same with a content key that was made ahead for this recipient, and is used for one message.
+base::Result<std::string> SealJweUnder(ContentKey key, const PublicKey& recipient,
+                                       std::string_view x5t_s256, const JweExtra& extra,
+                                       std::string_view payload);
 
 }  // namespace paygate::protocol

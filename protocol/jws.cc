@@ -2,6 +2,7 @@
 
 #include "base/crypto.h"
 #include "base/encoding.h"
+#include "protocol/batch_signature.h"
 #include "protocol/internal/compact.h"
 #include "protocol/json.h"
 #include "protocol/values.h"
@@ -11,6 +12,7 @@
 //   header = {"alg":A,"typ":T} | {"alg":A,"typ":T,"x5c":[b64(DER), 1 to 4]}
 //          | {"alg":A,"typ":T,"x5t#S256":b64u(32)}
 //   A      = "ES256" | "PS256" | "EdDSA" | "Ed25519" (read, never written)
+// The signature of a batch's message is the proof of batch_signature.cc.
 namespace paygate::protocol {
 namespace {
 
@@ -45,7 +47,7 @@ base::Status ReadX5c(const std::vector<std::string>& x5c, std::vector<std::strin
 }
 
 base::Status ReadHeader(std::string_view header_b64, std::string_view expected_typ,
-                        KeyName key_name, UnverifiedJws& out) {
+                        KeyName key_name, JwsForms forms, UnverifiedJws& out) {
   if (header_b64.size() > kMaxJoseHeaderChars) {
     return Fail(ErrorCode::kMalformed, "the JWS header is too long");
   }
@@ -59,7 +61,12 @@ base::Status ReadHeader(std::string_view header_b64, std::string_view expected_t
   RETURN_IF_ERROR(header.Finish());
 
   ASSIGN_OR_RETURN(out.algorithm, ParseAlgorithm(alg));
-  if (out.typ != expected_typ) {
+  const bool of_a_batch = !out.typ.empty() && out.typ == BatchTyp(expected_typ);
+  out.in_batch = of_a_batch && forms == JwsForms::kSingleOrBatch;
+  if (of_a_batch && !out.in_batch) {
+    return Fail(ErrorCode::kMalformed, "a batch signature, which was not asked for here");
+  }
+  if (out.typ != expected_typ && !out.in_batch) {
     return Fail(ErrorCode::kMalformed, "the JWS has another typ than this place accepts");
   }
   if (key_name == KeyName::kX5c) RETURN_IF_ERROR(ReadX5c(x5c, out.x5c));
@@ -85,12 +92,13 @@ std::string UnverifiedJws::Digest() const { return base::Sha256Base64Url(signing
 std::string UnverifiedJws::Compact() const { return JoinJws(signing_input, signature); }
 
 Result<UnverifiedJws> ParseJws(std::string_view compact, std::string_view expected_typ,
-                               KeyName key_name) {
+                               KeyName key_name, JwsForms forms) {
   ASSIGN_OR_RETURN(const auto parts, Split(compact));
   UnverifiedJws jws;
-  RETURN_IF_ERROR(ReadHeader(parts[0], expected_typ, key_name, jws));
+  RETURN_IF_ERROR(ReadHeader(parts[0], expected_typ, key_name, forms, jws));
   ASSIGN_OR_RETURN(jws.payload, base::Base64UrlDecode(parts[1]));
   ASSIGN_OR_RETURN(jws.signature, base::Base64UrlDecode(parts[2]));
+  if (jws.in_batch) RETURN_IF_ERROR(BatchProof::Parse(jws.signature));
   jws.signing_input = compact.substr(0, parts[0].size() + 1 + parts[1].size());
   return jws;
 }
@@ -104,7 +112,8 @@ Result<VerifiedJws> VerifyJws(UnverifiedJws jws, const PublicKey& key) {
   if (key.signature_algorithm() != jws.algorithm) {
     return Fail(ErrorCode::kUnsupportedAlgorithm, "the JWS names another alg than its key has");
   }
-  RETURN_IF_ERROR(key.Verify(jws.signing_input, jws.signature));
+  RETURN_IF_ERROR(jws.in_batch ? VerifyInBatch(jws.signing_input, jws.signature, key)
+                               : key.Verify(jws.signing_input, jws.signature));
   return VerifiedJws(std::move(jws));
 }
 

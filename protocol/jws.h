@@ -5,6 +5,10 @@
 // and the header (members exactly `alg typ` and, as named, `x5c` or `x5t#S256`; strict JSON; strict
 // base64url) but no signature: what it returns is called unverified. Only Verify makes a
 // VerifiedJws. Pure; thread-safe.
+//
+// A reader that has asked for batch signatures (protocol/batch_signature.h) says so with
+// JwsForms::kSingleOrBatch and then has either form verified alike; for all others a message of
+// that form is one of another typ.
 #pragma once
 
 #include <string>
@@ -24,10 +28,17 @@ enum class KeyName : uint8_t {
   kX5t,    // x5t#S256 of the gateway's signature certificate
 };
 
+// The signature forms that a reader takes.
+enum class JwsForms : uint8_t {
+  kSingle,         // typ …+jws: the key signed this message alone
+  kSingleOrBatch,  // or …+mjws: it signed a batch in which the message is
+};
+
 class UnverifiedJws {
  public:
   hsm::SignatureAlgorithm algorithm = hsm::SignatureAlgorithm::kES256;
-  std::string typ;
+  std::string typ;               // as the header has it
+  bool in_batch = false;         // the signature is that of a batch, with the path to it
   std::vector<std::string> x5c;  // DER, leaf first
   std::string x5t_s256;          // base64url, 43 characters
   std::string payload;           // decoded; not to be believed yet
@@ -57,7 +68,7 @@ class VerifiedJws {
 constexpr size_t kMaxX5cCertificates = 4;
 
 base::Result<UnverifiedJws> ParseJws(std::string_view compact, std::string_view expected_typ,
-                                     KeyName key_name);
+                                     KeyName key_name, JwsForms forms = JwsForms::kSingle);
 // The digest of a compact JWS without parsing it further; kMalformed if it has not three parts.
 base::Result<std::string> DigestOfCompact(std::string_view compact);
 // kUnsupportedAlgorithm if the header's alg is not the key's; kSignatureInvalid otherwise.

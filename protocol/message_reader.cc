@@ -100,6 +100,16 @@ std::string MessageReader::OptionalText(std::string_view name, size_t max_bytes)
   return object_.Has(name) ? Text(name, max_bytes) : std::string();
 }
 
+std::string MessageReader::Lines(std::string_view name) {
+  std::string value = object_.TakeString(name);
+  if (!CheckLines(value)) Fail(name, "empty, too long or not printable");
+  return value;
+}
+
+std::string MessageReader::OptionalJws(std::string_view name) {
+  return object_.Has(name) ? Jws(name) : std::string();
+}
+
 std::string MessageReader::Handshake() { return Text("handshake", kMaxHandshakeChars); }
 
 std::string MessageReader::Jwk(std::string_view name) {

@@ -20,7 +20,9 @@ constexpr size_t kMaxProblemTextBytes = 256;
 // The members of bodies that are one JWS.
 constexpr std::string_view kSingles[] = {"registration", "registered", "confirmation", "receipt",
                                          "request",      "cancellation", "done",       "refusal",
-                                         "authorisation", "refund_confirmation"};
+                                         "authorisation", "refund_confirmation",
+                                         "claim",        "answer",       "refund_claim",
+                                         "refund_decision"};
 
 bool IsErrorCode(std::string_view code) {
   return !code.empty() && code.size() <= kMaxErrorCodeBytes &&

@@ -6,6 +6,7 @@
 // kMalformed, but kUnsupportedCurrency for a price in one that nobody knows. Pure; thread-safe.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,6 +36,10 @@ constexpr std::string_view kTypRefundChallenge = "p2p-refund-challenge+jws";
 constexpr std::string_view kTypRefundAuthorisation = "p2p-refund-authorisation+jws";
 constexpr std::string_view kTypRefundReceipt = "p2p-refund-receipt+jws";
 constexpr std::string_view kTypRefundConfirmation = "p2p-refund-confirmation+jws";
+constexpr std::string_view kTypUndertaking = "p2p-undertaking+jws";
+constexpr std::string_view kTypRefundClaim = "p2p-refund-claim+jws";
+constexpr std::string_view kTypRefundAnswer = "p2p-refund-answer+jws";
+constexpr std::string_view kTypRefundDecision = "p2p-refund-decision+jws";
 constexpr std::string_view kTypMailbox = "p2p-mailbox+jws";
 constexpr std::string_view kTypDone = "p2p-done+jws";
 constexpr std::string_view kTypRefusal = "p2p-refusal+jws";
@@ -52,6 +57,8 @@ struct GatewayPayload {
   int64_t version = 1, iat = 0, exp = 0;
   std::vector<std::vector<std::string>> signature, encryption;  // chains of DER, preferred first
   std::vector<std::string> signature_algorithms;
+  // "signature_forms":["jws","mjws"]; left out where there is only the one that everyone takes.
+  bool batch_signatures = false;
   struct Limits {
     int64_t request_bytes = 0, clock_skew_s = 0, handshake_s = 0, csblk_lifetime_s = 0;
     std::vector<std::string> currencies;
@@ -123,6 +130,7 @@ struct ChallengeBody {  // message 2 of sections 5 and 6
 struct SellerConfirmationPayload {  // message 3
   std::string iss, aud, r1, r2;
   Sblk sblk;
+  std::string undertaking;  // compact JWS of an UndertakingPayload; empty: absent
   PAYGATE_MESSAGE(SellerConfirmationPayload);
 };
 struct SellerConfirmationBody {
@@ -134,6 +142,7 @@ struct CsblkPayload {  // message 4
   std::string iss, sub;
   int64_t iat = 0, exp = 0;
   Sblk sblk;
+  std::string undertaking;  // as deposited with message 3; empty: absent
   PAYGATE_MESSAGE(CsblkPayload);
 };
 struct CsblkBody {
@@ -234,6 +243,50 @@ struct RefundResultPayload {  // refund receipt (to the seller) and refund confi
   PAYGATE_MESSAGE(RefundResultPayload);
 };
 
+// ---- Section 7: undertakings and claims ----
+constexpr std::chrono::days kShortestClaimTime{14};  // between deliver_by and claim_until
+struct UndertakingPayload {  // the seller's promise to repay, kept inside the CSBLK
+  std::string iss, aud;
+  int64_t iat = 0;
+  std::string sblk_nonce;
+  std::string terms;
+  int64_t deliver_by = 0, claim_until = 0;  // T1, T2
+  PAYGATE_MESSAGE(UndertakingPayload);
+  // Is it of this sale, by its seller to its gateway, and in time for a CSBLK that expires at
+  // `csblk_exp`? kBlockMismatch, kMalformed.
+  base::Status CheckFits(const std::string& seller_id, const std::string& gateway_id,
+                         const Sblk& sblk, int64_t csblk_exp) const;
+};
+struct RefundClaimPayload {  // by the buyer
+  std::string iss, aud;
+  int64_t iat = 0;
+  std::string nonce, payment_id;
+  std::string statement;
+  PAYGATE_MESSAGE(RefundClaimPayload);
+};
+struct RefundAnswerPayload {  // by the seller
+  std::string iss, aud;
+  int64_t iat = 0;
+  std::string nonce, claim;  // digest of the claim
+  std::string evidence;
+  PAYGATE_MESSAGE(RefundAnswerPayload);
+};
+enum class ClaimDecision : uint8_t { kRefund, kReject };
+std::string_view Name(ClaimDecision decision);  // "refund" "reject"
+enum class ClaimGrounds : uint8_t { kUnanswered, kOperator };
+std::string_view Name(ClaimGrounds grounds);  // "unanswered" "operator"
+struct RefundDecisionPayload {  // by the gateway, one to each side (docs/decisions/0020)
+  std::string iss, sub;
+  int64_t iat = 0;
+  std::string claim, payment_id;
+  ClaimDecision decision = ClaimDecision::kReject;
+  ClaimGrounds grounds = ClaimGrounds::kOperator;
+  std::string reason;  // the operator's; empty: absent, if unanswered only
+  PAYGATE_MESSAGE(RefundDecisionPayload);
+};
+// The refund_id of what the gateway gives back for a claim; another for each try (1, 2, …).
+std::string ClaimRefundId(std::string_view claim, uint32_t attempt);
+
 // ---- Section 8: mailbox ----
 constexpr int64_t kMaxMailboxWait = 30;  // seconds
 constexpr size_t kMaxMailboxMessages = 50;
@@ -279,7 +332,8 @@ struct Problem {  // RFC 9457
 
 // A JWE body whose one member is a compact JWS: {"registration":…}, {"registered":…},
 // {"renewal":…}, {"confirmation":…}, {"receipt":…}, {"request":…}, {"cancellation":…}, {"done":…},
-// {"refusal":…}, {"authorisation":…}, {"refund_confirmation":…}.
+// {"refusal":…}, {"authorisation":…}, {"refund_confirmation":…}, {"claim":…}, {"answer":…},
+// {"refund_claim":…}, {"refund_decision":…}.
 std::string PrintSingle(std::string_view member, std::string_view jws);
 struct Single {
   std::string member, jws;

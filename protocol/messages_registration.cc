@@ -41,6 +41,8 @@ bool IsCurrencyCode(std::string_view code) {
          std::all_of(code.begin(), code.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
 }
 
+constexpr std::string_view kSignatureForms = "signature_forms", kBatchForm = "mjws";
+
 base::Result<GatewayPayload::Limits> ParseLimits(JsonObject object) {
   MessageReader r(std::move(object));
   r.object().IgnoreOthers();
@@ -72,6 +74,10 @@ base::Result<GatewayPayload> GatewayPayload::Parse(std::string_view json) {
       .encryption = TakeChains(r, "encryption"),
       .signature_algorithms = r.object().TakeStrings("signature_algorithms"),
   };
+  if (r.object().Has(kSignatureForms)) {
+    const auto forms = r.object().TakeStrings(kSignatureForms);
+    m.batch_signatures = std::ranges::find(forms, kBatchForm) != forms.end();
+  }
   ASSIGN_OR_RETURN(m.limits, ParseLimits(r.object().TakeObject("limits")));
   RETURN_IF_ERROR(r.Finish());
   return m;
@@ -85,16 +91,16 @@ std::string GatewayPayload::Print() const {
                                          .Integer("csblk_lifetime_s", limits.csblk_lifetime_s)
                                          .Strings("currencies", limits.currencies)
                                          .Take();
-  return JsonWriter()
-      .String("id", id)
+  JsonWriter w;
+  w.String("id", id)
       .Integer("version", version)
       .Integer("iat", iat)
       .Integer("exp", exp)
       .RawArray("signature", PrintChains(signature))
       .RawArray("encryption", PrintChains(encryption))
-      .Strings("signature_algorithms", signature_algorithms)
-      .Raw("limits", printed_limits)
-      .Take();
+      .Strings("signature_algorithms", signature_algorithms);
+  if (batch_signatures) w.Strings(kSignatureForms, {"jws", std::string(kBatchForm)});
+  return w.Raw("limits", printed_limits).Take();
 }
 
 base::Result<RegistrationPayload> RegistrationPayload::Parse(std::string_view json) {

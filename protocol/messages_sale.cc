@@ -68,19 +68,18 @@ base::Result<SellerConfirmationPayload> SellerConfirmationPayload::Parse(std::st
       .r1 = r.Nonce("r1"),
       .r2 = r.Nonce("r2"),
       .sblk = std::move(sblk),
+      .undertaking = r.OptionalJws("undertaking"),
   };
   RETURN_IF_ERROR(r.Finish());
   return m;
 }
 
 std::string SellerConfirmationPayload::Print() const {
-  return JsonWriter()
-      .String("iss", iss)
-      .String("aud", aud)
-      .String("r1", r1)
-      .String("r2", r2)
-      .Raw("sblk", sblk.Print())
-      .Take();
+  JsonWriter writer;
+  writer.String("iss", iss).String("aud", aud).String("r1", r1).String("r2", r2);
+  writer.Raw("sblk", sblk.Print());
+  if (!undertaking.empty()) writer.String("undertaking", undertaking);
+  return writer.Take();
 }
 
 base::Result<SellerConfirmationBody> SellerConfirmationBody::Parse(std::string_view json) {
@@ -113,6 +112,7 @@ base::Result<CsblkPayload> CsblkPayload::Parse(std::string_view json) {
       .iat = r.Time("iat"),
       .exp = r.Time("exp"),
       .sblk = std::move(sblk),
+      .undertaking = r.OptionalJws("undertaking"),
   };
   if (r.object().TakeString("_sd_alg") != "sha-256") r.Fail("_sd_alg", "not sha-256");
   RETURN_IF_ERROR(r.Finish());
@@ -120,14 +120,11 @@ base::Result<CsblkPayload> CsblkPayload::Parse(std::string_view json) {
 }
 
 std::string CsblkPayload::Print() const {
-  return JsonWriter()
-      .String("iss", iss)
-      .String("sub", sub)
-      .Integer("iat", iat)
-      .Integer("exp", exp)
-      .Raw("sblk", sblk.Print())
-      .String("_sd_alg", "sha-256")
-      .Take();
+  JsonWriter writer;
+  writer.String("iss", iss).String("sub", sub).Integer("iat", iat).Integer("exp", exp);
+  writer.Raw("sblk", sblk.Print()).String("_sd_alg", "sha-256");
+  if (!undertaking.empty()) writer.String("undertaking", undertaking);
+  return writer.Take();
 }
 
 base::Result<CsblkBody> CsblkBody::Parse(std::string_view json) {

@@ -114,16 +114,29 @@ base::Status CheckIban(std::string_view iban) {
   return {};
 }
 
-base::Status CheckText(std::string_view text, size_t max_bytes) {
+namespace {
+
+base::Status CheckCharacters(std::string_view text, size_t max_bytes, bool line_feeds) {
   const auto bad = [](const char* what) { return base::Fail(ErrorCode::kMalformed, what); };
   if (text.empty()) return bad("a text is empty");
   if (text.size() > max_bytes) return bad("a text is too long");
   if (!base::IsUtf8(text)) return bad("a text is not UTF-8");
   for (size_t at = 0; at < text.size();) {
     const uint32_t c = NextCodePoint(text, at);
+    if (line_feeds && c == '\n') continue;
     if (IsControl(c) || IsBidirectionalControl(c)) return bad("a text has a control character");
   }
   return {};
+}
+
+}  // namespace
+
+base::Status CheckText(std::string_view text, size_t max_bytes) {
+  return CheckCharacters(text, max_bytes, false);
+}
+
+base::Status CheckLines(std::string_view text) {
+  return CheckCharacters(text, kMaxTextBytes, true);
 }
 
 base::Status CheckGoods(std::string_view goods) { return CheckText(goods, kMaxGoodsBytes); }

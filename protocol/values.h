@@ -25,6 +25,8 @@ base::Status CheckIban(std::string_view iban);
 // 1 to 1024 bytes of UTF-8, no control or bidirectional-control characters. kMalformed otherwise.
 base::Status CheckGoods(std::string_view goods);
 base::Status CheckText(std::string_view text, size_t max_bytes);  // the same, of another length
+// 1 to kMaxTextBytes, line feeds allowed: terms, statement, evidence. kMalformed otherwise.
+base::Status CheckLines(std::string_view text);
 
 std::string PrintPrice(const base::Money& price);                // {"amount":…,"currency":…}
 base::Result<base::Money> ParsePrice(JsonObject price);

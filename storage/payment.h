@@ -21,8 +21,12 @@ struct IntentRecord {
   std::string payment_id;      // digest of the authorisation; of a refund, its refund_id
   std::string csblk_id;        // of a refund, that of the payment; so are buyer and seller
   std::string buyer_id, seller_id;
-  std::string authorisation;   // compact JWS: the proof that the buyer authorised
-  std::string reply_certificate;  // fingerprint of the Cert_P that the receipt is encrypted to
+  // Compact JWS: the proof that the buyer, of a refund the seller, authorised. Of a refund that a
+  // claim brought about: the claim; the seller's word is the undertaking in the CSBLK.
+  std::string authorisation;
+  // Fingerprint of the Cert_P that the receipt is encrypted to; empty: nobody asked for it, it goes
+  // to the mailbox (a refund on the strength of a claim).
+  std::string reply_certificate;
   base::Money amount;
   base::UnixTime authorised_at;  // T of the authorisation
   base::UnixTime recorded_at;

@@ -20,7 +20,9 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "storage/audit_log.h"
+#include "storage/claims.h"
 #include "storage/payment.h"
+#include "storage/reconciliation.h"
 
 namespace paygate::storage {
 
@@ -57,6 +59,10 @@ class AuthorisationStore {
   virtual base::Result<RecordResult> RecordIntent(IntentRecord intent) = 0;
   // The same for a refund (refund_of is set): decided against the payment and all its refunds.
   virtual base::Result<RecordResult> RecordRefund(IntentRecord refund) = 0;
+  // The same on the strength of a claim that is to be refunded and due (storage/claims.h), of
+  // exactly what is left: kNotRefundable if there is no such claim, kExceedsPayment if another
+  // refund is open or something else is left. The claim's step is in the same batch.
+  virtual base::Result<RecordResult> RecordClaimRefund(IntentRecord refund) = 0;
   // Outcome, both results and both deliveries in one batch. The first settlement of a payment wins:
   // a later one fails with kAlreadyExists (and changes nothing), so results never differ.
   // Also completes a settlement whose outcome alone was recorded (same completed flag required). A
@@ -287,8 +293,10 @@ class Store {
   virtual Registrations& registrations() = 0;
   virtual CertificateRegister& certificates() = 0;
   virtual BankNotices& bank_notices() = 0;
+  virtual Reconciliation& reconciliation() = 0;
   virtual CertificateStatuses& statuses() = 0;
   virtual Mailbox& mailbox() = 0;
+  virtual Claims& claims() = 0;
   virtual AuditLog& audit() = 0;
   virtual bool Healthy() const = 0;  // false after a failed write: restart
 };

@@ -137,7 +137,8 @@ std::unexpected<base::Error> NotShown(std::string why);  // kSignatureInvalid
 
 template <typename Payload>
 base::Result<Payload> Examiner::ByGateway(std::string_view compact, std::string_view typ) {
-  ASSIGN_OR_RETURN(auto jws, protocol::ParseJws(compact, typ, protocol::KeyName::kX5t));
+  ASSIGN_OR_RETURN(auto jws, protocol::ParseJws(compact, typ, protocol::KeyName::kX5t,
+                                                protocol::JwsForms::kSingleOrBatch));
   const protocol::Certificate* certificate = Find(jws.x5t_s256);
   if (!certificate) {
     return base::Fail(base::ErrorCode::kCertificateInvalid,

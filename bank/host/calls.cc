@@ -19,6 +19,7 @@ void* ToContext(uint64_t id) { return reinterpret_cast<void*>(static_cast<uintpt
 Calls::Result DontKnow(Calls::Kind kind) {
   if (kind == Calls::Kind::kVerify) return Verification{};
   if (kind == Calls::Kind::kNotices) return Notices{};
+  if (kind == Calls::Kind::kStatement) return StatementPage{};
   return Answer{};
 }
 
@@ -29,7 +30,7 @@ void LogBreach(std::string_view what) {
 }  // namespace
 
 Calls::Result Calls::Refusal(Kind kind, int returned) const {
-  if (kind == Kind::kVerify || kind == Kind::kNotices) return DontKnow(kind);
+  if (kind != Kind::kSubmit && kind != Kind::kStatus) return DontKnow(kind);
   if (kind == Kind::kSubmit && !refusals_believed_) return Answer{};
   if (returned == PAYGATE_BANK_E_BUSY) return Answer{.outcome = Outcome::kBusy};
   // Bytes that the adapter does not take: they did not reach the bank now, but what an earlier

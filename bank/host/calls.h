@@ -28,8 +28,8 @@ namespace paygate::bank::host {
 
 class Calls {
  public:
-  enum class Kind { kSubmit, kStatus, kVerify, kNotices };
-  using Result = std::variant<Answer, Verification, Notices>;
+  enum class Kind { kSubmit, kStatus, kVerify, kNotices, kStatement };
+  using Result = std::variant<Answer, Verification, Notices, StatementPage>;
   using Deliver = std::move_only_function<void(Result)>;
   using Starter = std::move_only_function<int(void* ctx)>;
 

@@ -11,7 +11,6 @@ namespace {
 using base::MutexLock;
 
 constexpr size_t kMaxReason = 35;
-constexpr size_t kMaxReference = 35;
 
 // done() has no room for a pointer of ours: the ctx is a number. One host in a process.
 std::atomic<Calls*> the_calls = nullptr;
@@ -29,7 +28,8 @@ std::optional<Calls::Result> ToAnswer(const paygate_bank_result* r) {
   if (r->evidence_size > kMaxEvidenceBytes) return std::nullopt;
   Answer a{.outcome = static_cast<Outcome>(r->outcome)};
   if (a.outcome == Outcome::kRejected) a.reason = Short(r->reason, kMaxReason);
-  if (a.outcome == Outcome::kCompleted) a.bank_reference = Short(r->bank_reference, kMaxReference);
+  if (a.outcome == Outcome::kCompleted)
+    a.bank_reference = Short(r->bank_reference, kMaxReferenceBytes);
   if (r->evidence) a.evidence.assign(reinterpret_cast<const char*>(r->evidence), r->evidence_size);
   return a;
 }
@@ -44,24 +44,25 @@ std::optional<Calls::Result> ToVerification(const paygate_bank_verification* v) 
   return out;
 }
 
+// Printable without spaces, and not empty.
+bool IsWord(const char* text, size_t most) {
+  const std::string_view word = text ? text : "";
+  return !word.empty() && word.size() <= most &&
+         std::ranges::all_of(word, [](char c) { return c > ' ' && c <= '~'; });
+}
+
 std::optional<Notice> ToNotice(const paygate_bank_notice* n) {
   if (!n || n->size < offsetof(paygate_bank_notice, participant_id) + sizeof(char*) ||
       !n->cursor || !n->participant_id || n->kind < PAYGATE_BANK_REVOKE ||
       n->kind > PAYGATE_BANK_ACCOUNT_CLOSED || n->reason < PAYGATE_BANK_KEY_COMPROMISE ||
       n->reason > PAYGATE_BANK_SUPERSEDED)
     return std::nullopt;
-  Notice notice{.cursor = n->cursor,
+  if (!IsWord(n->cursor, kMaxCursorBytes) || !IsWord(n->participant_id, kMaxParticipantIdBytes))
+    return std::nullopt;
+  return Notice{.cursor = n->cursor,
                 .account_closed = n->kind == PAYGATE_BANK_ACCOUNT_CLOSED,
                 .reason = static_cast<NoticeReason>(n->reason),
                 .participant_id = n->participant_id};
-  const auto good = [](const std::string& text, size_t most) {
-    return !text.empty() && text.size() <= most &&
-           std::ranges::all_of(text, [](char c) { return c > ' ' && c <= '~'; });
-  };
-  if (!good(notice.cursor, kMaxCursorBytes) ||
-      !good(notice.participant_id, kMaxParticipantIdBytes))
-    return std::nullopt;
-  return notice;
 }
 
 // One notice that is none spoils the list: to pass over it could leave a thief at large.
@@ -78,6 +79,45 @@ std::optional<Calls::Result> ToNotices(const paygate_bank_notice_list* l) {
   return notices;
 }
 
+std::optional<Booking> ToBooking(const paygate_bank_booking* b) {
+  if (!b || b->size < offsetof(paygate_bank_booking, booked) + sizeof(b->booked) ||
+      b->kind < PAYGATE_BANK_BOOKED_TRANSFER || b->kind > PAYGATE_BANK_BOOKED_RETURN ||
+      !IsWord(b->id, kMaxBookingIdBytes) || !IsWord(b->currency, 3) ||
+      std::string_view(b->currency).size() != 3 || b->amount_minor_units <= 0)
+    return std::nullopt;
+  const std::string_view reference = b->bank_reference ? b->bank_reference : "";
+  if (reference.size() > kMaxReferenceBytes) return std::nullopt;
+  return Booking{.id = b->id,
+                 .is_return = b->kind == PAYGATE_BANK_BOOKED_RETURN,
+                 .minor_units = b->amount_minor_units,
+                 .currency = b->currency,
+                 .bank_reference = std::string(reference),
+                 .booked = base::FromNumericDate(b->booked)};
+}
+
+// As with notices: a page from which one booking was dropped would say that it is not there.
+std::optional<Calls::Result> ToStatement(const paygate_bank_statement_page* p) {
+  using Page = paygate_bank_statement_page;
+  if (!p || p->size < offsetof(Page, complete_until) + sizeof(p->complete_until) ||
+      p->count > kMaxBookings || (p->count > 0 && !p->bookings))
+    return std::nullopt;
+  if (!p->answered) return StatementPage{};
+  if (!IsWord(p->cursor, kMaxCursorBytes)) return std::nullopt;
+  StatementPage page{.answered = true,
+                     .cursor = p->cursor,
+                     .more = p->more != 0,
+                     .complete_until = base::FromNumericDate(p->complete_until)};
+  for (uint32_t i = 0; i < p->count; ++i) {
+    auto booking = ToBooking(p->bookings[i]);
+    if (!booking) return std::nullopt;
+    page.bookings.push_back(std::move(*booking));
+  }
+  return page;
+}
+
+void Stated(void* ctx, const paygate_bank_statement_page* p) {
+  the_calls.load()->Complete(ctx, ToStatement(p));
+}
 void Noticed(void* ctx, const paygate_bank_notice_list* l) {
   the_calls.load()->Complete(ctx, ToNotices(l));
 }
@@ -210,12 +250,14 @@ void Host::Handle(const std::shared_ptr<base::Channel>& channel, const Request& 
   if (draining_) {
     if (verify) return deliver(Verification{});
     if (request.kind == RequestKind::kNotices) return deliver(Notices{});
+    if (request.kind == RequestKind::kStatement) return deliver(StatementPage{});
     return deliver(Answer{.outcome = Outcome::kBusy});
   }
-  const auto kind = verify                                  ? Calls::Kind::kVerify
-                    : request.kind == RequestKind::kNotices ? Calls::Kind::kNotices
-                    : request.kind == RequestKind::kSubmit  ? Calls::Kind::kSubmit
-                                                            : Calls::Kind::kStatus;
+  const auto kind = verify                                    ? Calls::Kind::kVerify
+                    : request.kind == RequestKind::kNotices   ? Calls::Kind::kNotices
+                    : request.kind == RequestKind::kStatement ? Calls::Kind::kStatement
+                    : request.kind == RequestKind::kSubmit    ? Calls::Kind::kSubmit
+                                                              : Calls::Kind::kStatus;
   calls_.Start(kind, std::move(deliver),
                [this, &request](void* ctx) { return StartInPlugin(request, ctx); });
 }
@@ -240,6 +282,9 @@ int Host::StartInPlugin(const Request& r, void* ctx) noexcept {
     case RequestKind::kNotices:
       if (!plugin_.capabilities().notices) return PAYGATE_BANK_E_INPUT;
       return t.notices(bank, CText(r.cursor).get(), Noticed, ctx);
+    case RequestKind::kStatement:
+      if (!plugin_.capabilities().statement) return PAYGATE_BANK_E_INPUT;
+      return t.statement(bank, CText(r.cursor).get(), Stated, ctx);
     default:
       return PAYGATE_BANK_E_INPUT;
   }

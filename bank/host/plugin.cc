@@ -34,6 +34,7 @@ bool LacksAFunction(const paygate_bank_adapter_v1& t) {
     return true;
   if ((t.capabilities & PAYGATE_BANK_CAP_ENROLMENT) && !t.verify_enrolment) return true;
   if ((t.capabilities & PAYGATE_BANK_CAP_NOTICES) && !t.notices) return true;
+  if ((t.capabilities & PAYGATE_BANK_CAP_STATEMENT) && !t.statement) return true;
   return (t.capabilities & PAYGATE_BANK_CAP_RETURNS) && !t.prepare_return;
 }
 
@@ -96,6 +97,7 @@ Capabilities Plugin::capabilities() const {
           .returns = (table_.capabilities & PAYGATE_BANK_CAP_RETURNS) != 0,
           .enrolment = (table_.capabilities & PAYGATE_BANK_CAP_ENROLMENT) != 0,
           .notices = (table_.capabilities & PAYGATE_BANK_CAP_NOTICES) != 0,
+          .statement = (table_.capabilities & PAYGATE_BANK_CAP_STATEMENT) != 0,
           .adapter = name()};
 }
 

@@ -9,8 +9,8 @@
  * looks at a field only if `size` covers it. Strings are NUL-terminated UTF-8; NULL means absent.
  *
  * Threads: after open(), any function except close() may be called from several threads at once.
- * Completion: submit, status, verify_account, verify_enrolment and notices complete by calling
- * done(ctx, result) EXACTLY ONCE, from any thread, NEVER from inside the call that started
+ * Completion: submit, status, verify_account, verify_enrolment, notices and statement complete by
+ * calling done(ctx, result) EXACTLY ONCE, from any thread, NEVER from inside the call that started
  * it, and never after close() has returned. If a starting function returns nonzero, it completes
  * never and nothing happened. Starting functions return promptly: they never wait for a bank.
  * No exception and no longjmp may cross the boundary.
@@ -58,6 +58,7 @@ typedef enum {
 #define PAYGATE_BANK_CAP_RETURNS           (1u << 1) /* prepare_return works */
 #define PAYGATE_BANK_CAP_ENROLMENT         (1u << 2) /* verify_enrolment works */
 #define PAYGATE_BANK_CAP_NOTICES           (1u << 3) /* notices works */
+#define PAYGATE_BANK_CAP_STATEMENT         (1u << 4) /* statement works */
 
 /* A credit transfer. Amounts are int64 minor units; accounts are IBANs in electronic form. */
 typedef struct {
@@ -105,7 +106,7 @@ typedef struct {
 /* What the bank tells on its own account, about a participant whose ID_X it learnt from
  * verify_enrolment. */
 #define PAYGATE_BANK_MAX_NOTICES 64u /* in one answer */
-#define PAYGATE_BANK_MAX_CURSOR  64u /* bytes */
+#define PAYGATE_BANK_MAX_CURSOR  2048u /* bytes */
 typedef enum {
   PAYGATE_BANK_REVOKE = 1,          /* end this participant's certificates: lost, stolen, … */
   PAYGATE_BANK_ACCOUNT_CLOSED = 2   /* the account is closed, and so its certificates end */
@@ -129,6 +130,36 @@ typedef struct {
   const paygate_bank_notice* const* notices; /* oldest first */
 } paygate_bank_notice_list;
 
+/* What the bank has booked for good on orders of this gateway: the same that it calls COMPLETED,
+ * and nothing else. Each order stands there once. No account number. */
+#define PAYGATE_BANK_MAX_BOOKINGS   256u /* in one page */
+#define PAYGATE_BANK_MAX_BOOKING_ID 64u  /* bytes */
+typedef enum {
+  PAYGATE_BANK_BOOKED_TRANSFER = 1,
+  PAYGATE_BANK_BOOKED_RETURN = 2
+} paygate_bank_booking_kind;
+typedef struct {
+  uint32_t size;
+  uint32_t kind;               /* paygate_bank_booking_kind */
+  const char* id;              /* the payment_id or refund_id; if the bank does not give it back:
+                                  what else names the order, printable */
+  int64_t amount_minor_units;
+  const char* currency;
+  const char* bank_reference;  /* as with COMPLETED */
+  int64_t booked;              /* Unix time, by the bank's clock */
+} paygate_bank_booking;
+typedef struct {
+  uint32_t size;
+  uint32_t answered;           /* 0: the bank could not be asked; later */
+  uint32_t count;              /* <= PAYGATE_BANK_MAX_BOOKINGS */
+  uint32_t more;               /* 1: the next page has something already */
+  const paygate_bank_booking* const* bookings; /* in the order in which a bank made them */
+  const char* cursor;          /* opaque, printable, not empty; the next page begins behind it */
+  int64_t complete_until;      /* Unix time: whatever was booked before it, by the bank's clock,
+                                  stands in this page or in one before; 0: that is not known */
+} paygate_bank_statement_page;
+
+typedef void (*paygate_bank_stated)(void* ctx, const paygate_bank_statement_page* page);
 typedef void (*paygate_bank_noticed)(void* ctx, const paygate_bank_notice_list* list);
 typedef void (*paygate_bank_done)(void* ctx, const paygate_bank_result* result);
 typedef void (*paygate_bank_verified)(void* ctx, const paygate_bank_verification* verification);
@@ -190,6 +221,10 @@ typedef struct {
    * without PAYGATE_BANK_CAP_NOTICES. */
   int (*notices)(paygate_bank* bank, const char* after_cursor, paygate_bank_noticed done,
                  void* ctx);
+  /* The bookings that came after this cursor ("" for the first of all), for ever the same. May be
+   * NULL without PAYGATE_BANK_CAP_STATEMENT. */
+  int (*statement)(paygate_bank* bank, const char* after_cursor, paygate_bank_stated done,
+                   void* ctx);
 } paygate_bank_adapter_v1;
 
 /* The one exported symbol. The host passes the newest version it knows; the adapter returns the

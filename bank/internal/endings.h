@@ -15,6 +15,7 @@ using End = std::variant<Ending, Reply>;
 Answer ToAnswer(RequestKind kind, End end);
 Verification ToVerification(End end);
 Notices ToNotices(End end);
+StatementPage ToStatement(End end);
 // kOverloaded, kBankUnavailable; kInvalidArgument: the adapter refuses, for good.
 base::Result<std::string> ToPrepared(End end);
 

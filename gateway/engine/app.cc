@@ -12,10 +12,13 @@
 #include "base/file.h"
 #include "base/ipc.h"
 #include "base/log.h"
+#include "base/meter.h"
 #include "gateway/engine/audit_commands.h"
+#include "gateway/engine/claim_commands.h"
 #include "gateway/engine/control_server.h"
 #include "gateway/engine/engine.h"
 #include "gateway/engine/operator_commands.h"
+#include "gateway/engine/reconciliation_commands.h"
 #include "gateway/engine/reloader.h"
 #include "hsm/token/client.h"
 #include "storage/rocksdb/rocks_store.h"
@@ -27,6 +30,14 @@ using base::Result;
 using base::Status;
 
 constexpr int kTickMs = 50;
+
+base::Meter MeterOf(std::string_view path) {
+  if (path == "/v1/seller-blocks/challenge") return base::Meter::kSale1;
+  if (path == "/v1/seller-blocks") return base::Meter::kSale3;
+  if (path == "/v1/payments/challenge") return base::Meter::kPayment1;
+  if (path == "/v1/payments") return base::Meter::kPayment3;
+  return base::Meter::kOther;
+}
 
 // One thread for each front: frames in, answers out by whoever has them.
 class FrontServer {
@@ -90,8 +101,11 @@ class FrontServer {
       auto* request = std::get_if<Request>(&*message);
       // Gone: whoever answers finds no reader; the participant asks again on a new connection.
       if (!request) continue;
-      Reply reply(request->id,
-                  [front](Response response) { (void)front->Send(Encode(response)); });
+      Reply reply(request->id, [front, meter = MeterOf(request->path),
+                                from = base::SystemClock().Monotonic()](Response response) {
+        (void)front->Send(Encode(response));
+        base::AddTime(meter, base::SystemClock().Monotonic() - from);
+      });
       engine_.Handle(std::move(*request), std::move(reply));
     }
   }
@@ -164,8 +178,10 @@ Status RunEngine(const std::string& config_path, const base::Clock& clock) {
   });
   AddOperatorCommands(
       {.gateway_id = config.gateway_id, .clock = clock, .store = *store, .bank = *bank}, control);
+  AddClaimCommands(*store, engine.claims(), control);
   AddAuditCommands(store->audit(), engine.audit(), control);
   AddEvidenceCommand(engine.evidence(), control);
+  AddReconciliationCommands(engine.reconciler(), control);
   ASSIGN_OR_RETURN(auto control_server, ControlServer::Open(config.ControlSocket(),
                                                             config.control.users, control));
   ASSIGN_OR_RETURN(auto listener, base::Listener::Open(config.EngineSocket()));

@@ -99,6 +99,13 @@ base::Status RecordOrder(storage::Store& store, const base::Clock& clock,
     ASSIGN_OR_RETURN(const auto payment, store.payments().Find(id->second));
     if (payment) subject = id->second;
   }
+  if (const auto id = request.arguments.find("claim"); id != request.arguments.end()) {
+    ASSIGN_OR_RETURN(auto claim, store.claims().FindById(id->second));
+    if (!claim) {
+      ASSIGN_OR_RETURN(claim, store.claims().Find(id->second));
+    }
+    if (claim) subject = claim->payment_id;
+  }
   return store.audit().Append({.kind = audit::EntryKind::kOperator,
                                .at = clock.Now(),
                                .values = {std::move(subject), request.command,

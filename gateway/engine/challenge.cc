@@ -15,7 +15,7 @@ Result<Challenge::Opened> Challenge::Open(std::string_view compact,
                                           std::string_view nonce_name) const {
   ASSIGN_OR_RETURN(protocol::ParsedJwe jwe, envelope_.Parse(compact, nonce_name));
   ASSIGN_OR_RETURN(std::string body, envelope_.Open(jwe));
-  return Opened{.nonce = jwe.extra.value, .body = std::move(body)};
+  return Opened{.nonce = jwe.extra.value, .forms = jwe.extra.accept, .body = std::move(body)};
 }
 
 // Cert_P of the sender; a block whose digest is the certificate's own would link the payment to the
@@ -30,9 +30,9 @@ Result<Certificate> Challenge::CheckSender(std::string_view certificate,
   return sender.encryption;
 }
 
-void Challenge::Answer(Phase phase, const Certificate& recipient, std::string_view typ,
-                       std::string_view payload, Handshake handshake, Reply& reply) const {
-  auto jws = envelope_.Sign(typ, payload);
+void Challenge::Answer(Phase phase, const Certificate& recipient, const Statement& statement,
+                       Handshake handshake, Reply& reply) const {
+  auto jws = envelope_.Sign(statement.typ, statement.payload, statement.forms);
   if (!jws) return reply.Problem(jws.error());
   handshake.phase = phase;
   protocol::ChallengeBody body{.challenge = std::move(*jws),
@@ -65,8 +65,9 @@ void Challenge::SellerBlock(std::string_view jwe, Reply reply) {
                       .block_digest = base::Sha256(body->sblk.Print()),
                       .encryption_certificate = recipient->fingerprint(),
                       .expires = expires};
-  Answer(Phase::kSellerBlock, *recipient, protocol::kTypSellerChallenge, payload.Print(),
-         std::move(handshake), reply);
+  Answer(Phase::kSellerBlock, *recipient,
+         {protocol::kTypSellerChallenge, payload.Print(), opened->forms}, std::move(handshake),
+         reply);
 }
 
 // Paper 6.2.4: 1. B → PG: R3 || e_PG(BBLK || Cert_PB)
@@ -94,8 +95,9 @@ void Challenge::Payment(std::string_view jwe, Reply reply) {
                       .block_digest = base::Sha256(body->bblk.Print()),
                       .encryption_certificate = recipient->fingerprint(),
                       .expires = expires};
-  Answer(Phase::kPayment, *recipient, protocol::kTypBuyerChallenge, payload.Print(),
-         std::move(handshake), reply);
+  Answer(Phase::kPayment, *recipient,
+         {protocol::kTypBuyerChallenge, payload.Print(), opened->forms}, std::move(handshake),
+         reply);
 }
 
 // protocol.md section 7: whether the payment can be refunded is decided with the answer.
@@ -123,8 +125,9 @@ void Challenge::Refund(std::string_view jwe, Reply reply) {
                       .block_digest = base::Sha256(body->refund.Print()),
                       .encryption_certificate = sender->encryption.fingerprint(),
                       .expires = expires};
-  Answer(Phase::kRefund, sender->encryption, protocol::kTypRefundChallenge, payload.Print(),
-         std::move(handshake), reply);
+  Answer(Phase::kRefund, sender->encryption,
+         {protocol::kTypRefundChallenge, payload.Print(), opened->forms}, std::move(handshake),
+         reply);
 }
 
 }  // namespace paygate::gateway::engine

@@ -31,13 +31,19 @@ class Challenge {
  private:
   struct Opened {
     std::string nonce;  // r1, r3 or r5
+    protocol::JwsForms forms;  // that the sender takes
     std::string body;
   };
   base::Result<Opened> Open(std::string_view jwe, std::string_view nonce_name) const;
   base::Result<protocol::Certificate> CheckSender(std::string_view certificate,
                                                   std::string_view account_digest) const;
-  void Answer(Phase phase, const protocol::Certificate& recipient, std::string_view typ,
-              std::string_view payload, Handshake handshake, Reply& reply) const;
+  struct Statement {
+    std::string_view typ;
+    std::string payload;
+    protocol::JwsForms forms;
+  };
+  void Answer(Phase phase, const protocol::Certificate& recipient, const Statement& statement,
+              Handshake handshake, Reply& reply) const;
 
   const base::Clock& clock_;
   const Envelope& envelope_;

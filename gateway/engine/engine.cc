@@ -15,6 +15,7 @@ using base::ErrorCode;
 constexpr std::chrono::days kMailboxRetention{90};  // after acknowledgement (protocol.md section 8)
 constexpr std::chrono::days kRefusalRetention{30};  // docs/decisions/0015
 constexpr std::chrono::days kBegunRetention{90};    // a registration that was never completed
+constexpr uint32_t kShareOfLane = 4;  // one client holds at most a quarter of a lane's queue
 constexpr size_t kPurgedAtOnce = 1000;
 constexpr size_t kBegunPurgedAtOnce = 100;  // two durable writes each
 constexpr std::chrono::minutes kHousekeepingInterval{10};
@@ -25,7 +26,8 @@ constexpr std::string_view kPostPaths[] = {
     "/v1/registrations",       "/v1/renewals",             "/v1/revocations",
     "/v1/seller-blocks",       "/v1/seller-blocks/cancel", "/v1/seller-blocks/challenge",
     "/v1/payments",            "/v1/payments/challenge",   "/v1/refunds",
-    "/v1/refunds/challenge",   "/v1/mailbox",              "/v1/ocsp"};
+    "/v1/refunds/challenge",   "/v1/refund-claims",        "/v1/refund-claims/answer",
+    "/v1/mailbox",             "/v1/ocsp"};
 constexpr std::string_view kCrls = "/v1/crl";
 constexpr std::string_view kOcsp = "/v1/ocsp/";
 
@@ -54,6 +56,7 @@ Limits LimitsOf(const Config::Engine& config) {
           .gateway_document_lifetime = config.gateway_document_lifetime_s,
           .certificate_lifetime = config.certificate_lifetime_s,
           .notices_interval = config.notices_interval_s,
+          .reconciliation_interval = config.reconciliation_interval_s,
           .currencies = {config.currencies.begin(), config.currencies.end()}};
 }
 
@@ -67,13 +70,14 @@ Engine::Engine(const Config& config, const base::Clock& clock, const KeysInForce
       limits_(LimitsOf(config.engine)),
       workers_("worker", config.engine.workers, config.engine.queue),
       strangers_("stranger", std::max(1u, config.engine.workers / 2), config.engine.queue),
-      strangers_per_source_(std::max(1u, config.engine.queue / 4)),
-      envelope_(keys),
+      of_source_(std::max(1u, config.engine.queue / kShareOfLane)),
+      of_participant_(std::max(1u, config.engine.queue / kShareOfLane)),
+      envelope_(keys, config.engine.batch_signatures),
       participants_(clock, keys, store.certificates()),
-      messages_(clock, envelope_, participants_, store.refusals()),
+      messages_(clock, envelope_, participants_, store.refusals(), readers_),
       parking_(workers_, config.engine.parked),
-      settler_(clock, envelope_, participants_, store.authorisations(), store.payments(), bank,
-               storage_keys, parking_, workers_, limits_),
+      settler_(clock, envelope_, participants_, readers_, store.authorisations(),
+               store.payments(), bank, storage_keys, parking_, workers_, limits_),
       awaiting_(clock, participants_, store.payments(), settler_, parking_, limits_),
       challenge_(clock, envelope_, participants_, handshakes_, limits_),
       issuance_(clock, envelope_, limits_, config.engine.public_url),
@@ -104,9 +108,33 @@ Engine::Engine(const Config& config, const base::Clock& clock, const KeysInForce
                .settler = settler_,
                .awaiting = awaiting_,
                .limits = limits_}),
+      claim_messages_({.clock = clock,
+                       .envelope = envelope_,
+                       .messages = messages_,
+                       .participants = participants_,
+                       .payments = store.payments(),
+                       .csblks = store.csblks(),
+                       .claims = store.claims(),
+                       .parking = parking_,
+                       .limits = limits_}),
+      claim_executor_({.clock = clock,
+                       .envelope = envelope_,
+                       .participants = participants_,
+                       .claims = store.claims(),
+                       .authorisations = store.authorisations(),
+                       .returns = {.clock = clock,
+                                   .payments = store.payments(),
+                                   .bank = bank,
+                                   .storage_keys = storage_keys,
+                                   .limits = limits_},
+                       .settler = settler_,
+                       .parking = parking_,
+                       .workers = workers_}),
       mailbox_(clock, envelope_, messages_, store.mailbox(), parking_, limits_),
       revocation_(clock, envelope_, messages_, store.certificates(), limits_),
       bank_notices_(clock, store.bank_notices(), bank, workers_, limits_.notices_interval),
+      reconciler_(clock, store.reconciliation(), store.payments(), bank, settler_, workers_,
+                  limits_.clock_skew, limits_.reconciliation_interval),
       documents_(clock, envelope_, limits_),
       crls_(clock, envelope_, store.statuses(), workers_, config.engine.public_url),
       ocsp_(clock, envelope_, store.statuses()),
@@ -179,6 +207,8 @@ void Engine::Post(Request request, Reply reply) {
   if (path == "/v1/seller-blocks/cancel") {
     return run(seller_certification_, &SellerCertification::Cancel);
   }
+  if (path == "/v1/refund-claims") return run(claim_messages_, &ClaimMessages::File);
+  if (path == "/v1/refund-claims/answer") return run(claim_messages_, &ClaimMessages::Answer);
   if (path == "/v1/registrations") return run(registration_, &Registration::Register);
   if (path == "/v1/renewals") return run(renewal_, &Renewal::Renew);
   if (path == "/v1/revocations") return run(revocation_, &Revocation::Revoke);
@@ -207,43 +237,38 @@ void Engine::PostAnswer(Phase phase, Request request, Reply reply, Answerer& ans
     (answerer.*answer)(std::move(jwe), std::move(handshake), std::move(r));
   };
   if (pass) {
-    if (!RunKnown(std::move(reply), std::move(handler))) passes_.GiveBack(*pass);
+    if (!RunKnown(pass->participant_id, std::move(reply), std::move(handler))) {
+      passes_.GiveBack(*pass);
+    }
     return;
   }
   RunStranger(request.source, std::move(reply), std::move(handler));
 }
 
-bool Engine::RunKnown(Reply reply, Handler handler) {
-  auto shared = std::make_shared<Reply>(std::move(reply));
-  auto taken = workers_.TrySubmit([shared, handler = std::move(handler)]() mutable {
-    handler(std::move(*shared));
+base::Status Engine::RunShared(base::WorkerPool& lane, Shares& shares, const std::string& client,
+                               const std::shared_ptr<Reply>& reply, Handler handler) {
+  if (!shares.Take(client)) {
+    return base::Fail(ErrorCode::kRateLimited, "too many requests of this client at once");
+  }
+  auto taken = lane.TrySubmit([&shares, client, reply, handler = std::move(handler)]() mutable {
+    handler(std::move(*reply));
+    shares.GiveBack(client);
   });
+  if (!taken) shares.GiveBack(client);
+  return taken;
+}
+
+bool Engine::RunKnown(const std::string& participant_id, Reply reply, Handler handler) {
+  auto shared = std::make_shared<Reply>(std::move(reply));
+  auto taken = RunShared(workers_, of_participant_, participant_id, shared, std::move(handler));
   if (!taken) shared->Problem(taken.error());
   return taken.has_value();
 }
 
 void Engine::RunStranger(const std::string& source, Reply reply, Handler handler) {
-  {
-    base::MutexLock lock(mutex_);
-    size_t& count = by_source_[source];
-    if (count >= strangers_per_source_) {
-      return reply.Problem({ErrorCode::kRateLimited, "too many requests of this source at once"});
-    }
-    ++count;
-  }
-  auto leave = [this, source] {
-    base::MutexLock lock(mutex_);
-    auto found = by_source_.find(source);
-    if (found != by_source_.end() && --found->second == 0) by_source_.erase(found);
-  };
   auto shared = std::make_shared<Reply>(std::move(reply));
-  auto taken = strangers_.TrySubmit([shared, leave, handler = std::move(handler)]() mutable {
-    handler(std::move(*shared));
-    leave();
-  });
-  if (taken) return;
-  leave();
-  shared->Problem(taken.error());
+  auto taken = RunShared(strangers_, of_source_, source, shared, std::move(handler));
+  if (!taken) shared->Problem(taken.error());
 }
 
 void Engine::Tick() {
@@ -254,7 +279,9 @@ void Engine::Tick() {
   settler_.Tick();
   crls_.Tick();
   bank_notices_.Tick();
+  reconciler_.Tick();
   audit_.Tick();
+  claim_executor_.Tick();
   if (now < housekeep_at_) return;
   const bool more = Housekeep();
   housekeep_at_ = now + (more ? kHousekeepingPause : kHousekeepingInterval);

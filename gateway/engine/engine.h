@@ -8,7 +8,6 @@
 
 #include <memory>
 #include <string>
-#include <unordered_map>
 
 #include "bank/bank.h"
 #include "base/clock.h"
@@ -18,6 +17,8 @@
 #include "gateway/engine/awaiting.h"
 #include "gateway/engine/bank_notices.h"
 #include "gateway/engine/challenge.h"
+#include "gateway/engine/claim_executor.h"
+#include "gateway/engine/claim_messages.h"
 #include "gateway/engine/crls.h"
 #include "gateway/engine/audit_keeper.h"
 #include "gateway/engine/documents.h"
@@ -29,12 +30,15 @@
 #include "gateway/engine/ocsp.h"
 #include "gateway/engine/parking.h"
 #include "gateway/engine/payment.h"
+#include "gateway/engine/reconciler.h"
+#include "gateway/engine/reader_forms.h"
 #include "gateway/engine/refund.h"
 #include "gateway/engine/registration.h"
 #include "gateway/engine/renewal.h"
 #include "gateway/engine/revocation.h"
 #include "gateway/engine/seller_certification.h"
 #include "gateway/engine/settler.h"
+#include "gateway/engine/shares.h"
 #include "gateway/engine/storage_keys.h"
 #include "gateway/frames.h"
 #include "storage/store.h"
@@ -55,7 +59,9 @@ class Engine {
   // Every 50 ms or so: time-outs, inquiries; rarely: expired keys and messages.
   void Tick();
   AuditKeeper& audit() { return audit_; }
+  ClaimExecutor& claims() { return claim_executor_; }
   EvidenceExport& evidence() { return evidence_; }
+  Reconciler& reconciler() { return reconciler_; }
   // Refuses new requests, answers who waits, finishes what runs.
   void Drain();
 
@@ -64,7 +70,10 @@ class Engine {
   void Get(const Request& request, Reply reply);
   void Post(Request request, Reply reply);
   void RunStranger(const std::string& source, Reply reply, Handler handler);
-  bool RunKnown(Reply reply, Handler handler);  // false: the lane is full, and that is answered
+  // false: the lane, or this participant's share of it, is full, and that is answered.
+  bool RunKnown(const std::string& participant_id, Reply reply, Handler handler);
+  static base::Status RunShared(base::WorkerPool& lane, Shares& shares, const std::string& client,
+                                const std::shared_ptr<Reply>& reply, Handler handler);
   template <typename Answerer>
   void PostAnswer(Phase phase, Request request, Reply reply, Answerer& answerer,
                   void (Answerer::*answer)(protocol::ParsedJwe, base::Result<Handshake>, Reply));
@@ -76,14 +85,14 @@ class Engine {
   const Limits limits_;
   base::WorkerPool workers_;    // answers with a handshake, settlements, bank's answers
   base::WorkerPool strangers_;  // everything else
-  const size_t strangers_per_source_;
-  base::Mutex mutex_;
-  std::unordered_map<std::string, size_t> by_source_ GUARDED_BY(mutex_);  // queued or running
+  Shares of_source_;       // of the strangers' lane
+  Shares of_participant_;  // of the lane of answers: nobody's answers keep out everybody else's
   base::MonotonicTime housekeep_at_{};  // of the ticker
   bool token_serves_ = true;            // of the ticker: at its last look
 
   Envelope envelope_;
   Participants participants_;
+  ReaderForms readers_;
   Handshakes handshakes_;
   LanePasses passes_;
   SignedMessages messages_;
@@ -97,9 +106,12 @@ class Engine {
   SellerCertification seller_certification_;
   Payment payment_;
   Refund refund_;
+  ClaimMessages claim_messages_;
+  ClaimExecutor claim_executor_;
   Mailbox mailbox_;
   Revocation revocation_;
   BankNotices bank_notices_;
+  Reconciler reconciler_;
   Documents documents_;
   Crls crls_;
   Ocsp ocsp_;

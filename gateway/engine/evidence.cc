@@ -196,7 +196,8 @@ class EvidenceExport::Gathering {
   }
 
   Status AddSigner(std::string_view compact, std::string_view typ) {
-    ASSIGN_OR_RETURN(const auto jws, protocol::ParseJws(compact, typ, KeyName::kX5t));
+    ASSIGN_OR_RETURN(const auto jws, protocol::ParseJws(compact, typ, KeyName::kX5t,
+                                                        protocol::JwsForms::kSingleOrBatch));
     const auto found = std::ranges::find(known_, jws.x5t_s256, &Certificate::fingerprint);
     if (found == known_.end()) {
       return Fail(ErrorCode::kCertificateInvalid,

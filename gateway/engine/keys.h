@@ -22,6 +22,7 @@
 #include "hsm/decrypter.h"
 #include "hsm/signer.h"
 #include "protocol/certificate.h"
+#include "protocol/jws.h"
 
 namespace paygate::hsm::token {
 class TokenClient;
@@ -52,6 +53,10 @@ struct GatewayKeys {
 
   const Certified<hsm::Signer>& Signature() const { return signature.front(); }
   const Certified<hsm::Decrypter>& Encryption() const { return encryption.front(); }
+  // How a JWS by the gateway names its key (protocol.md rule 7).
+  protocol::JwsKeyReference SignatureReference() const {
+    return {.name = protocol::KeyName::kX5t, .x5t_s256 = Signature().certificate.fingerprint()};
+  }
   const Certified<hsm::Signer>& Issuing() const { return issuing.front(); }
   // By x5t#S256; nullptr for one that is not ours.
   const Certified<hsm::Signer>* FindSignature(std::string_view fingerprint) const;

@@ -16,7 +16,7 @@ constexpr size_t kMaxOpenIntents = 100'000;
 struct Limits {
   std::chrono::seconds handshake_lifetime, csblk_lifetime, clock_skew, payment_wait, bank_deadline,
       inquiry_interval, gateway_document_lifetime, certificate_lifetime,
-      notices_interval;
+      notices_interval, reconciliation_interval;
   std::set<std::string, std::less<>> currencies;
 
   bool Accepts(std::string_view currency) const { return currencies.contains(currency); }

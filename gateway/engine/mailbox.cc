@@ -24,7 +24,7 @@ void Mailbox::Read(std::string_view compact, Reply reply) {
   auto jws = protocol::ParseJws(*single, protocol::kTypMailbox, protocol::KeyName::kX5c);
   if (!jws) return reply.Problem(jws.error());
   if (messages_.AnswerRefusedBefore(*jws, reply)) return;
-  auto message = messages_.Verify(std::move(*jws));
+  auto message = messages_.Verify(std::move(*jws), jwe->extra.accept);
   if (!message) return reply.Problem(message.error());
 
   auto request = protocol::MailboxPayload::Parse(message->payload);

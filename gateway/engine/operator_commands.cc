@@ -1,8 +1,9 @@
 #include "gateway/engine/operator_commands.h"
 
-#include <algorithm>
 #include <charconv>
 
+#include "base/meter.h"
+#include "base/outside_text.h"
 #include "protocol/certificate.h"
 #include "protocol/json.h"
 #include "protocol/values.h"
@@ -44,13 +45,6 @@ Result<size_t> PageSize(const Arguments& arguments) {
   return limit;
 }
 
-// What a bank says is outside text.
-std::string Readable(const std::string& text) {
-  std::string out = text.substr(0, 256);
-  std::ranges::replace_if(out, [](char c) { return c < ' ' || c > '~'; }, '?');
-  return out;
-}
-
 int64_t Seconds(base::UnixTime time) { return base::ToNumericDate(time); }
 
 std::string StatusOf(const storage::RegisteredCertificates& pair) {
@@ -80,6 +74,21 @@ Result<std::string> PrintPair(const storage::RegisteredCertificates& pair) {
   return json.RawArray("certificates", {v, p}).Take();
 }
 
+// Since the engine started: {"queue":{"count","operations","micros"},…}
+std::string PrintMeters() {
+  JsonWriter json;
+  for (size_t i = 0; i < base::kMeters; ++i) {
+    const auto meter = static_cast<base::Meter>(i);
+    const base::MeterSum sum = base::Read(meter);
+    json.Raw(base::Name(meter), JsonWriter()
+                                    .Integer("count", static_cast<int64_t>(sum.count))
+                                    .Integer("operations", static_cast<int64_t>(sum.operations))
+                                    .Integer("micros", static_cast<int64_t>(sum.micros))
+                                    .Take());
+  }
+  return json.Take();
+}
+
 Result<std::string> Status(const OperatorParts& p) {
   const auto bank = p.bank.GetCapabilities();
   JsonWriter json;
@@ -91,9 +100,10 @@ Result<std::string> Status(const OperatorParts& p) {
       .Integer("open_intents", static_cast<int64_t>(p.store.payments().OpenCount()));
   if (bank) {
     ASSIGN_OR_RETURN(const std::string cursor, p.store.bank_notices().Cursor(bank->adapter));
-    json.String("bank_adapter", Readable(bank->adapter)).String("bank_notices", Readable(cursor));
+    json.String("bank_adapter", base::PrintableText(bank->adapter))
+        .String("bank_notices", base::PrintableText(cursor));
   }
-  return json.Take();
+  return json.Raw("meters", PrintMeters()).Take();
 }
 
 Result<std::string> ListParticipants(const storage::CertificateRegister& certificates,
@@ -172,9 +182,9 @@ std::string PrintPayment(const storage::Payment& payment) {
   if (payment.settlement) {
     const auto& outcome = payment.settlement->outcome();
     json.Integer("settled_at", Seconds(payment.settlement->settled_at()));
-    if (!outcome.reason.empty()) json.String("reason", Readable(outcome.reason));
+    if (!outcome.reason.empty()) json.String("reason", base::PrintableText(outcome.reason));
     if (!outcome.bank_reference.empty()) {
-      json.String("bank_reference", Readable(outcome.bank_reference));
+      json.String("bank_reference", base::PrintableText(outcome.bank_reference));
     }
   }
   return json.Take();

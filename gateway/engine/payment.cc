@@ -29,7 +29,7 @@ void Payment::Authorise(protocol::ParsedJwe jwe, Result<Handshake> handshake, Re
   if (p_.messages.AnswerRefusedBefore(*jws, reply)) return;
   if (!handshake) return reply.Problem(handshake.error());
 
-  auto message = p_.messages.Verify(std::move(*jws));
+  auto message = p_.messages.Verify(std::move(*jws), jwe.extra.accept);
   if (!message) return reply.Problem(message.error());
   Decide(*message, body->authorisation, *body, *handshake, std::move(reply));
 }
@@ -192,7 +192,7 @@ void Payment::Record(const VerifiedMessage& message, const std::string& authoris
       base::LogInfo("intent.recorded", {{"payment_id", payment_id}, {"csblk_id", sale.csblk_id}});
       // Parked first: the bank's answer must find who waits for it.
       p_.awaiting.Await(*recorded->intent, std::move(reply));
-      return p_.settler.Begin(*recorded->intent, *prepared);
+      return p_.settler.Begin(*recorded->intent, *prepared, message.forms);
     }
     case RecordVerdict::kSeenBefore:
       if (p_.awaiting.AnswerSeenBefore(payment_id, reply)) return;

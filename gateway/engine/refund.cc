@@ -2,6 +2,7 @@
 
 #include "base/crypto.h"
 #include "base/log.h"
+#include "gateway/engine/return_order.h"
 
 namespace paygate::gateway::engine {
 
@@ -22,7 +23,7 @@ void Refund::Authorise(protocol::ParsedJwe jwe, Result<Handshake> handshake, Rep
   if (p_.messages.AnswerRefusedBefore(*jws, reply)) return;
   if (!handshake) return reply.Problem(handshake.error());
 
-  auto message = p_.messages.Verify(std::move(*jws));
+  auto message = p_.messages.Verify(std::move(*jws), jwe.extra.accept);
   if (!message) return reply.Problem(message.error());
   auto payload = Check(*message, *handshake);
   if (!payload) return p_.messages.Refuse(*message, payload.error(), reply);
@@ -70,25 +71,14 @@ Result<storage::Payment> Refund::CheckPayment(const std::string& seller_id,
 void Refund::Record(const VerifiedMessage& message, const std::string& authorisation_jws,
                     const Payload& payload, const storage::Payment& payment,
                     const Handshake& handshake, Reply reply) {
-  if (p_.payments.OpenCount() >= kMaxOpenIntents) {
-    return reply.Problem({ErrorCode::kBankUnavailable, "too many payments wait for the bank"});
-  }
-  auto capabilities = p_.bank.GetCapabilities();
-  if (!capabilities || !capabilities->returns) {
-    return reply.Problem({ErrorCode::kBankUnavailable, "the bank can give nothing back now"});
-  }
   const storage::IntentRecord& paid = payment.intent.record();
-  const base::UnixTime now = p_.clock.Now(), deadline = now + p_.limits.bank_deadline;
-  auto prepared =
-      p_.bank.PrepareReturn({.refund_id = message.digest,
-                             .payment_id = paid.payment_id,
-                             .bank_reference = payment.settlement->outcome().bank_reference,
-                             .amount = payload.refund.amount,
-                             .deadline = deadline,
-                             .created = now});
-  if (!prepared) return reply.Problem(prepared.error());
-  auto sealed = p_.storage_keys.Seal(message.digest, *prepared);
-  if (!sealed) return reply.Problem(sealed.error());
+  auto order = PrepareReturn({.clock = p_.clock,
+                              .payments = p_.payments,
+                              .bank = p_.bank,
+                              .storage_keys = p_.storage_keys,
+                              .limits = p_.limits},
+                             message.digest, payment, payload.refund.amount);
+  if (!order) return reply.Problem(order.error());
 
   // As for a payment: looked at again after every wait.
   if (p_.clock.Now() >= handshake.expires) {
@@ -106,10 +96,10 @@ void Refund::Record(const VerifiedMessage& message, const std::string& authorisa
        .reply_certificate = message.sender.encryption.fingerprint(),
        .amount = payload.refund.amount,
        .authorised_at = base::FromNumericDate(payload.iat),
-       .recorded_at = now,
-       .deadline = deadline,
-       .prepared_key = sealed->key_name,
-       .prepared = std::move(sealed->bytes),
+       .recorded_at = order->created,
+       .deadline = order->deadline,
+       .prepared_key = order->sealed.key_name,
+       .prepared = std::move(order->sealed.bytes),
        .refund_of = paid.payment_id});
   if (!recorded) return reply.Problem(recorded.error());
   switch (recorded->verdict) {
@@ -117,7 +107,7 @@ void Refund::Record(const VerifiedMessage& message, const std::string& authorisa
       base::LogInfo("refund.recorded",
                     {{"refund_id", message.digest}, {"payment_id", paid.payment_id}});
       p_.awaiting.Await(*recorded->intent, std::move(reply));
-      return p_.settler.Begin(*recorded->intent, *prepared);
+      return p_.settler.Begin(*recorded->intent, order->prepared, message.forms);
     case RecordVerdict::kSeenBefore:
       if (p_.awaiting.AnswerSeenBefore(message.digest, reply)) return;
       return reply.Problem({ErrorCode::kOverloaded, "the same message is being decided"});

@@ -40,7 +40,7 @@ void SellerCertification::Confirm(protocol::ParsedJwe jwe, Result<Handshake> han
   if (messages_.AnswerRefusedBefore(*jws, reply)) return;
   if (!handshake) return reply.Problem(handshake.error());
 
-  auto message = messages_.Verify(std::move(*jws));
+  auto message = messages_.Verify(std::move(*jws), jwe.extra.accept);
   if (!message) return reply.Problem(message.error());
   auto sale = Check(*message, *body, *handshake);
   if (!sale) return messages_.Refuse(*message, sale.error(), reply);
@@ -105,10 +105,26 @@ Result<SellerCertification::Sale> SellerCertification::Check(VerifiedMessage mes
       seller.account() != binding.account() || seller.text() == binding.text()) {
     return base::Fail(ErrorCode::kAccountMismatch, "disclosures do not open block and certificate");
   }
+  ASSIGN_OR_RETURN(auto undertaking, CheckUndertaking(message, payload.undertaking));
   return Sale{.message = std::move(message),
               .payload = std::move(payload),
               .disclosure = std::move(seller),
+              .undertaking = std::move(undertaking),
               .expires = handshake.expires};
+}
+
+Result<std::optional<protocol::UndertakingPayload>> SellerCertification::CheckUndertaking(
+    const VerifiedMessage& message, const std::string& compact) const {
+  if (compact.empty()) return std::optional<protocol::UndertakingPayload>();
+  ASSIGN_OR_RETURN(auto jws, protocol::ParseJws(compact, protocol::kTypUndertaking,
+                                                protocol::KeyName::kX5c));
+  ASSIGN_OR_RETURN(const VerifiedMessage promise, messages_.Verify(std::move(jws)));
+  if (promise.sender.id() != message.sender.id()) {
+    return base::Fail(ErrorCode::kNotYours, "another seller's undertaking");
+  }
+  ASSIGN_OR_RETURN(auto payload, protocol::UndertakingPayload::Parse(promise.payload));
+  RETURN_IF_ERROR(CheckTime(clock_, payload.iat, limits_.clock_skew));
+  return std::optional(std::move(payload));
 }
 
 // Paper 6.2.3: 4. PG → S: e_PS(T || s_PG(T ID_S SBLK)), once the bank has confirmed the account.
@@ -137,7 +153,12 @@ void SellerCertification::Issue(Sale sale, const bank::Verification& answer, Rep
                                  .sub = sale.message.sender.id(),
                                  .iat = base::ToNumericDate(now),
                                  .exp = base::ToNumericDate(expires),
-                                 .sblk = sale.payload.sblk};
+                                 .sblk = sale.payload.sblk,
+                                 .undertaking = sale.payload.undertaking};
+  if (sale.undertaking) {
+    auto fits = sale.undertaking->CheckFits(payload.sub, payload.iss, payload.sblk, payload.exp);
+    if (!fits) return messages_.Refuse(sale.message, fits.error(), reply);
+  }
   auto jws = envelope_.Sign(protocol::kTypCsblk, payload.Print());
   if (!jws) return reply.Problem(jws.error());
   auto id = protocol::DigestOfCompact(*jws);

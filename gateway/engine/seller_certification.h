@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "bank/bank.h"
@@ -33,12 +34,16 @@ class SellerCertification {
     VerifiedMessage message;
     protocol::SellerConfirmationPayload payload;
     protocol::Disclosure disclosure;  // opens the SBLK's digest
+    std::optional<protocol::UndertakingPayload> undertaking;
     base::UnixTime expires;           // of the handshake
   };
   bool AnswerSeenBefore(const protocol::UnverifiedJws& jws,
                         const protocol::SellerConfirmationBody& body, Reply& reply);
   base::Result<Sale> Check(VerifiedMessage message, const protocol::SellerConfirmationBody& body,
                            const Handshake& handshake);
+  // Signed by the same seller; whether it fits in time is looked at when the CSBLK is made.
+  base::Result<std::optional<protocol::UndertakingPayload>> CheckUndertaking(
+      const VerifiedMessage& message, const std::string& compact) const;
   void Issue(Sale sale, const bank::Verification& answer, Reply reply);
   void AnswerCsblk(const protocol::Certificate& recipient, std::string_view jws,
                    std::string_view disclosure, Reply& reply);

@@ -4,6 +4,7 @@
 
 #include "base/crypto.h"
 #include "base/log.h"
+#include "base/meter.h"
 #include "gateway/engine/results.h"
 
 namespace paygate::gateway::engine {
@@ -24,12 +25,14 @@ constexpr const char* kReasonNeverReceived = "TM01";
 }  // namespace
 
 Settler::Settler(const base::Clock& clock, const Envelope& envelope, Participants& participants,
-                 storage::AuthorisationStore& store, const storage::AuthorisationReader& payments,
-                 bank::Bank& bank, StorageKeys& storage_keys, Parking& parking,
-                 base::WorkerPool& workers, const Limits& limits)
+                 const ReaderForms& readers, storage::AuthorisationStore& store,
+                 const storage::AuthorisationReader& payments, bank::Bank& bank,
+                 StorageKeys& storage_keys, Parking& parking, base::WorkerPool& workers,
+                 const Limits& limits)
     : clock_(clock),
       envelope_(envelope),
       participants_(participants),
+      readers_(readers),
       store_(store),
       payments_(payments),
       bank_(bank),
@@ -41,11 +44,14 @@ Settler::Settler(const base::Clock& clock, const Envelope& envelope, Participant
 std::string Settler::MailboxKey(std::string_view id) { return "mailbox " + std::string(id); }
 std::string Settler::PaymentKey(std::string_view id) { return "payment " + std::string(id); }
 
-void Settler::Begin(const Intent& intent, std::string_view prepared) {
+void Settler::Begin(const Intent& intent, std::string_view prepared, protocol::JwsForms forms) {
   {
     base::MutexLock lock(mutex_);
     open_.emplace(intent.payment_id(),
-                  Open{.intent = intent, .step = Step::kSubmit});
+                  Open{.intent = intent,
+                       .step = Step::kSubmit,
+                       .tell_mailbox = intent.record().reply_certificate.empty(),
+                       .receipt_forms = forms});
   }
   Send(intent, Step::kSubmit, prepared);
 }
@@ -93,6 +99,40 @@ void Settler::TokenIsBack() {
   due_ = std::move(due);
 }
 
+void Settler::AskSoon(const std::set<std::string>& payment_ids) {
+  base::MutexLock lock(mutex_);
+  std::multimap<base::MonotonicTime, std::string> soon;
+  for (auto each = due_.begin(); each != due_.end();) {
+    const auto next = std::next(each);
+    const auto open = open_.find(each->second);
+    if (payment_ids.contains(each->second) && open != open_.end() && !open->second.outcome) {
+      open->second.step = Step::kInquire;
+      soon.emplace(clock_.Monotonic(), std::move(due_.extract(each).mapped()));
+    }
+    each = next;
+  }
+  due_.merge(soon);
+}
+
+void Settler::TakeStatement(const std::string& payment_id, const FinalOutcome& outcome) {
+  std::optional<Intent> intent;
+  {
+    base::MutexLock lock(mutex_);
+    const auto due = std::ranges::find(due_, payment_id, [](const auto& each) -> const auto& {
+      return each.second;
+    });
+    const auto found = open_.find(payment_id);
+    if (due == due_.end() || found == open_.end() || found->second.outcome) return;
+    due_.erase(due);
+    intent = found->second.intent;
+  }
+  base::LogAlarm("intent.ended_by_statement",
+                 {{"payment_id", payment_id},
+                  {"bank_reference", outcome.bank_reference},
+                  {"why", "the bank lists it as booked and does not answer for it"}});
+  Settle(*intent, outcome);
+}
+
 void Settler::Ask(const std::string& payment_id) {
   std::optional<Intent> intent;
   std::optional<FinalOutcome> outcome;
@@ -118,7 +158,8 @@ void Settler::Ask(const std::string& payment_id) {
 
 // The one place from which bytes reach a bank: an Intent is durable by its type.
 void Settler::Send(const Intent& intent, Step step, std::string_view prepared) {
-  auto done = [this, intent](bank::Answer answer) {
+  auto done = [this, intent, from = clock_.Monotonic()](bank::Answer answer) {
+    base::AddTime(base::Meter::kBank, clock_.Monotonic() - from);
     (void)workers_.SubmitPromised(
         [this, intent, answer = std::move(answer)] { OnAnswer(intent, answer); });
   };
@@ -190,12 +231,12 @@ std::optional<FinalOutcome> Settler::Decide(const Intent& intent, Open& open,
 
 // From here on nobody is told `pending` any more, so whether the mailbox must hear of
 // it is settled.
-bool Settler::StartSettling(const std::string& payment_id) {
+Settler::Telling Settler::StartSettling(const std::string& payment_id) {
   base::MutexLock lock(mutex_);
   auto found = open_.find(payment_id);
-  if (found == open_.end()) return true;
+  if (found == open_.end()) return {};
   found->second.settling = true;
-  return found->second.tell_mailbox;
+  return {.mailbox = found->second.tell_mailbox, .forms = found->second.receipt_forms};
 }
 
 base::Status Settler::KeepOutcome(const Settlement& settlement) {
@@ -208,13 +249,13 @@ base::Status Settler::KeepOutcome(const Settlement& settlement) {
 }
 
 void Settler::Settle(const Intent& intent, const FinalOutcome& outcome) {
-  const bool tell_mailbox = StartSettling(intent.payment_id());
+  const Telling authoriser = StartSettling(intent.payment_id());
   const bool is_refund = intent.record().is_refund();
   const auto settlement = Settlement::Decide(intent, outcome, clock_.Now());
   // What a refund's results state of all refunds is decided with its outcome, inside the store.
   base::Status stored = is_refund ? KeepOutcome(settlement) : base::Status();
   if (stored || (is_refund && stored.error().code == ErrorCode::kAlreadyExists)) {
-    stored = SignAndStore(settlement, tell_mailbox);
+    stored = SignAndStore(settlement, authoriser);
   }
   if (!stored && stored.error().code != ErrorCode::kAlreadyExists) {
     base::LogError("settlement.delayed", {{"payment_id", intent.payment_id()},
@@ -233,6 +274,11 @@ void Settler::Settle(const Intent& intent, const FinalOutcome& outcome) {
                 {{"payment_id", intent.payment_id()},
                  {"result", outcome.completed ? "completed" : "failed"},
                  {"amount", intent.record().amount.ToString()}});
+  if (is_refund && intent.record().reply_certificate.empty() && !outcome.completed) {
+    base::LogAlarm("claim.refund_rejected", {{"payment_id", intent.record().refund_of},
+                                             {"refund_id", intent.payment_id()},
+                                             {"reason", outcome.reason}});
+  }
   parking_.WakeAllHere(PaymentKey(intent.payment_id()));
   parking_.WakeAll(MailboxKey(intent.record().seller_id));
   parking_.WakeAll(MailboxKey(intent.record().buyer_id));
@@ -272,10 +318,12 @@ base::Result<Settler::Statements> Settler::StatementsOf(const Settlement& settle
 }
 
 // Both signatures in one trip to the token; outcome, results and deliveries in one durable batch.
-base::Status Settler::SignAndStore(const Settlement& settlement, bool tell_mailbox) {
+base::Status Settler::SignAndStore(const Settlement& settlement, Telling authoriser) {
   ASSIGN_OR_RETURN(const Statements said, StatementsOf(settlement));
-  ASSIGN_OR_RETURN(auto jws, envelope_.SignAll({{said.receipt_typ, said.receipt},
-                                                {said.confirmation_typ, said.confirmation}}));
+  ASSIGN_OR_RETURN(auto jws,
+                   envelope_.SignAll({{said.receipt_typ, said.receipt, authoriser.forms},
+                                      {said.confirmation_typ, said.confirmation,
+                                       readers_.Of(said.other_id)}}));
   std::vector<storage::Delivery> deliveries;
   const auto deliver = [&](const std::string& id, std::string_view member,
                            const std::string& statement) -> base::Status {
@@ -286,27 +334,29 @@ base::Status Settler::SignAndStore(const Settlement& settlement, bool tell_mailb
     return {};
   };
   RETURN_IF_ERROR(deliver(said.other_id, said.confirmation_member, jws[1]));
-  if (tell_mailbox) RETURN_IF_ERROR(deliver(said.authoriser_id, "receipt", jws[0]));
+  if (authoriser.mailbox) RETURN_IF_ERROR(deliver(said.authoriser_id, "receipt", jws[0]));
   return store_.Settle(settlement, {.receipt = jws[0], .confirmation = jws[1]}, deliveries);
 }
 
 base::Result<std::optional<std::string>> Settler::PendingReceipt(const Intent& intent) {
+  protocol::JwsForms forms;
   {
     base::MutexLock lock(mutex_);
     auto found = open_.find(intent.payment_id());
     if (found == open_.end() || found->second.settling) return std::nullopt;
     found->second.tell_mailbox = true;
+    forms = found->second.receipt_forms;
   }
   if (intent.record().is_refund()) {
     ASSIGN_OR_RETURN(const auto refunds, payments_.Refunds(intent.record().refund_of));
     ASSIGN_OR_RETURN(auto payload,
                      PendingRefundResult(envelope_.keys()->id, intent, refunds, clock_.Now()));
     ASSIGN_OR_RETURN(std::string jws,
-                     envelope_.Sign(protocol::kTypRefundReceipt, payload.Print()));
+                     envelope_.Sign(protocol::kTypRefundReceipt, payload.Print(), forms));
     return jws;
   }
   ASSIGN_OR_RETURN(auto payload, PendingResult(envelope_.keys()->id, intent, clock_.Now()));
-  ASSIGN_OR_RETURN(std::string jws, envelope_.Sign(protocol::kTypReceipt, payload.Print()));
+  ASSIGN_OR_RETURN(std::string jws, envelope_.Sign(protocol::kTypReceipt, payload.Print(), forms));
   return jws;
 }
 

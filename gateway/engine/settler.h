@@ -14,6 +14,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -26,6 +27,7 @@
 #include "gateway/engine/limits.h"
 #include "gateway/engine/parking.h"
 #include "gateway/engine/participants.h"
+#include "gateway/engine/reader_forms.h"
 #include "gateway/engine/storage_keys.h"
 #include "storage/store.h"
 
@@ -34,18 +36,27 @@ namespace paygate::gateway::engine {
 class Settler {
  public:
   Settler(const base::Clock& clock, const Envelope& envelope, Participants& participants,
-          storage::AuthorisationStore& store, const storage::AuthorisationReader& payments,
-          bank::Bank& bank, StorageKeys& storage_keys, Parking& parking, base::WorkerPool& workers,
+          const ReaderForms& readers, storage::AuthorisationStore& store,
+          const storage::AuthorisationReader& payments, bank::Bank& bank,
+          StorageKeys& storage_keys, Parking& parking, base::WorkerPool& workers,
           const Limits& limits);
 
-  // A fresh intent, with the bytes that it was recorded with.
-  void Begin(const storage::Intent& intent, std::string_view prepared) EXCLUDES(mutex_);
+  // A fresh intent, with the bytes that it was recorded with, and the signature forms that who
+  // authorised takes: after a restart those that everyone takes.
+  void Begin(const storage::Intent& intent, std::string_view prepared, protocol::JwsForms forms)
+      EXCLUDES(mutex_);
   // Every open intent of the store, at start-up: each is asked about before anything is sent.
   base::Status Recover() EXCLUDES(mutex_);
   // From the ticker: asks about what is due.
   void Tick() EXCLUDES(mutex_);
   // What waits to be signed is due now.
   void TokenIsBack() EXCLUDES(mutex_);
+  // The bank states that it has booked these: those that are open are asked about at once.
+  void AskSoon(const std::set<std::string>& payment_ids) EXCLUDES(mutex_);
+  // The bank's word out of its statement, for an open intent that it does not answer for
+  // (docs/decisions/0022). One that is being asked about or settled this moment is left alone.
+  void TakeStatement(const std::string& payment_id, const storage::FinalOutcome& outcome)
+      EXCLUDES(mutex_);
   // The signed `pending` of protocol.md sections 6 and 7; nullopt if the payment is being settled
   // this moment: then wait for it. Once given, the end also goes to the mailbox of who authorised.
   base::Result<std::optional<std::string>> PendingReceipt(const storage::Intent& intent)
@@ -63,6 +74,7 @@ class Settler {
     bool maybe_sent = false;       // some byte of it may have reached the bank
     bool tell_mailbox = false;     // who authorised was, or may have been, told `pending`
     int attempts = 0;
+    protocol::JwsForms receipt_forms = protocol::JwsForms::kSingle;
     std::optional<storage::FinalOutcome> outcome;  // kSign: the bank's word is durable already
   };
   void Ask(const std::string& payment_id) EXCLUDES(mutex_);
@@ -75,16 +87,21 @@ class Settler {
       EXCLUDES(mutex_);
   // The bank's word alone, durable. kAlreadyExists: it was before.
   base::Status KeepOutcome(const storage::Settlement& settlement) EXCLUDES(mutex_);
-  base::Status SignAndStore(const storage::Settlement& settlement, bool tell_mailbox);
+  struct Telling {  // how who authorised is told
+    bool mailbox = true;
+    protocol::JwsForms forms = protocol::JwsForms::kSingle;
+  };
+  base::Status SignAndStore(const storage::Settlement& settlement, Telling authoriser);
   struct Statements;  // the two results of one kind of intent
   base::Result<Statements> StatementsOf(const storage::Settlement& settlement) const;
   void Later(const std::string& payment_id, Step step) EXCLUDES(mutex_);
   void Schedule(Open& open) REQUIRES(mutex_);
-  bool StartSettling(const std::string& payment_id) EXCLUDES(mutex_);
+  Telling StartSettling(const std::string& payment_id) EXCLUDES(mutex_);
 
   const base::Clock& clock_;
   const Envelope& envelope_;
   Participants& participants_;
+  const ReaderForms& readers_;
   storage::AuthorisationStore& store_;
   const storage::AuthorisationReader& payments_;
   bank::Bank& bank_;

@@ -25,6 +25,14 @@ Result<VerifiedMessage> SignedMessages::Verify(protocol::UnverifiedJws jws,
                          .payload = verified.payload()};
 }
 
+Result<VerifiedMessage> SignedMessages::Verify(protocol::UnverifiedJws jws,
+                                               protocol::JwsForms forms) const {
+  ASSIGN_OR_RETURN(VerifiedMessage message, Verify(std::move(jws)));
+  message.forms = forms;
+  readers_.Note(message.sender.id(), forms);
+  return message;
+}
+
 base::Status SignedMessages::CheckParties(const VerifiedMessage& message, std::string_view iss,
                                           std::string_view aud) const {
   if (iss != message.sender.id()) {

@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "gateway/engine/envelope.h"
 #include "gateway/engine/participants.h"
+#include "gateway/engine/reader_forms.h"
 #include "gateway/engine/reply.h"
 #include "protocol/jws.h"
 #include "storage/store.h"
@@ -20,6 +21,7 @@ struct VerifiedMessage {
   Participant sender;
   std::string digest;
   std::string payload;
+  protocol::JwsForms forms = protocol::JwsForms::kSingle;  // that its sender takes in the answer
 };
 
 // kClockSkew if iat (any non-negative number) is further than `skew` from the clock.
@@ -28,12 +30,20 @@ base::Status CheckTime(const base::Clock& clock, int64_t iat, std::chrono::secon
 class SignedMessages {
  public:
   SignedMessages(const base::Clock& clock, const Envelope& envelope, Participants& participants,
-                 storage::Refusals& refusals)
-      : clock_(clock), envelope_(envelope), participants_(participants), refusals_(refusals) {}
+                 storage::Refusals& refusals, ReaderForms& readers)
+      : clock_(clock),
+        envelope_(envelope),
+        participants_(participants),
+        refusals_(refusals),
+        readers_(readers) {}
 
   // x5c → Cert_V, valid, registered, not revoked; then the signature.
   base::Result<VerifiedMessage> Verify(protocol::UnverifiedJws jws,
                                        Admission admission = Admission::kPresent) const;
+  // The same of a message whose JWE said which forms its sender takes: there, and from now on in
+  // its mailbox. The JWE is not signed, but only who has the JWS, which travels nowhere else, can
+  // have put it into one.
+  base::Result<VerifiedMessage> Verify(protocol::UnverifiedJws jws, protocol::JwsForms forms) const;
   // iss and aud of a payload against the sender and this gateway.
   base::Status CheckParties(const VerifiedMessage& message, std::string_view iss,
                             std::string_view aud) const;
@@ -60,6 +70,7 @@ class SignedMessages {
   const Envelope& envelope_;
   Participants& participants_;
   storage::Refusals& refusals_;
+  ReaderForms& readers_;
 };
 
 }  // namespace paygate::gateway::engine

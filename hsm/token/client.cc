@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "base/log.h"
+#include "base/meter.h"
 #include "base/mutex.h"
 #include "hsm/token/link.h"
 #include "hsm/token/wire.h"
@@ -238,6 +239,9 @@ Link* ClientImpl::LeastBusy(const Link* other_than) const {
 }
 
 base::Result<std::vector<Outcome>> ClientImpl::Call(const std::vector<Operation>& operations) {
+  const bool unwraps = !operations.empty() && operations.front().kind == RequestKind::kUnwrap;
+  const base::MeterTimer timer(unwraps ? base::Meter::kUnwrap : base::Meter::kSign,
+                               operations.size());
   struct Count {
     std::atomic<size_t>& of;
     size_t n, before;

@@ -24,7 +24,7 @@ base::Result<KeyGrant> KeyGrant::Parse(const std::string& text) {
     return Fail(ErrorCode::kInvalidArgument,
                 "key '" + text +
                     "': write LABEL:decrypt, or LABEL: and what it may sign (jws, certificate, "
-                    "crl, ocsp, checkpoint, separated by commas)");
+                    "crl, ocsp, checkpoint, batch-root, separated by commas)");
   }
   KeyGrant grant{text.substr(0, colon), KeyUsage::kSign, {}};
   std::string_view rest = std::string_view(text).substr(colon + 1);

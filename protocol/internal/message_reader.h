@@ -29,6 +29,8 @@ class MessageReader {
   std::string Text(std::string_view name, size_t max_bytes);
   base::SecretBytes Secret(std::string_view name, size_t max_bytes);  // as Text
   std::string OptionalText(std::string_view name, size_t max_bytes);  // empty: absent
+  std::string Lines(std::string_view name);        // kMaxTextBytes, line feeds allowed
+  std::string OptionalJws(std::string_view name);  // empty: absent
   std::string DisclosureText(std::string_view name);
   std::string Handshake();
   std::string Jwk(std::string_view name);     // an object, as JSON

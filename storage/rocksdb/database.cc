@@ -7,6 +7,7 @@
 
 #include "base/encoding.h"
 #include "base/log.h"
+#include "base/meter.h"
 #include "storage/rocksdb/number_key.h"
 #include "storage/rocksdb/records.h"
 
@@ -25,7 +26,8 @@ constexpr std::array<const char*, kFamilies> kFamilyNames = {
     "fates",   "registrations", "pairs", "certificates", "mail",   "boxes",        "acks",
     "standings", "cursors",
     "serials", "revocations", "crls",
-    "refused", "begun", "refunds",
+    "refused", "begun", "refunds", "claims", "open_claims",
+    "statements", "bookings", "unreconciled",
 };
 
 // Memory: at most the cache and the write buffers, whatever is stored (index and filter blocks live
@@ -174,6 +176,7 @@ Status Database::Write(Batch& batch) {
   }
   ::rocksdb::WriteOptions options;
   options.sync = true;
+  const base::MeterTimer timer(base::Meter::kStore);
   const auto s = db_->Write(options, &batch.batch_);
   if (s.ok()) return {};
   if (healthy_.exchange(false)) {

@@ -29,9 +29,10 @@ enum class Family : uint8_t {
   kStaged, kEntries, kNodes, kSubjects, kCheckpoints, kSigners, kAccounts,
   kIntents, kPrepared, kOpen, kSettlements, kCsblks, kCsblkStates, kTries, kSales, kFates,
   kRegistrations, kPairs, kCertificates, kMail, kBoxes, kAcks, kStandings, kCursors,
-  kSerials, kRevocations, kCrls, kRefused, kBegun, kRefunds,
+  kSerials, kRevocations, kCrls, kRefused, kBegun, kRefunds, kClaims, kOpenClaims,
+  kStatements, kBookings, kUnreconciled,
 };
-constexpr size_t kFamilies = static_cast<size_t>(Family::kRefunds) + 1;
+constexpr size_t kFamilies = static_cast<size_t>(Family::kUnreconciled) + 1;
 
 class Database;
 

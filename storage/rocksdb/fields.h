@@ -1,5 +1,5 @@
 // How the values of records.h are written and read: a version byte, then fields of base/codec.h.
-// For records.cc and records_participants.cc alone.
+// For records.cc, records_participants.cc and reconciliations.cc alone.
 #pragma once
 
 #include <string>

@@ -195,6 +195,9 @@ Status Payments::AddOutcome(const Settlement& settlement, Batch& batch) const {
                            outcome.reason, outcome.bank_reference,
                            DigestOrNone(outcome.evidence)}});
   batch.Delete(Family::kPrepared, intent.payment_id);
+  if (outcome.completed) {  // its booking in the bank's statement is looked for from now on
+    batch.Put(Family::kUnreconciled, intent.payment_id, EncodeSince(settlement.settled_at()));
+  }
   if (intent.is_refund()) return AddRefundOutcome(settlement, batch);
   if (settlement.outcome().completed) {
     batch.Put(Family::kCsblkStates, intent.csblk_id,

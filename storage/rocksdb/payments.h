@@ -27,6 +27,7 @@ class Payments final : public AuthorisationStore, public AuthorisationReader, In
 
   base::Result<RecordResult> RecordIntent(IntentRecord intent) override;
   base::Result<RecordResult> RecordRefund(IntentRecord refund) override;
+  base::Result<RecordResult> RecordClaimRefund(IntentRecord refund) override;
   base::Status Settle(const Settlement& settlement, const SignedResults& results,
                       const std::vector<Delivery>& deliveries) override;
   base::Status RecordOutcome(const Settlement& settlement) override;

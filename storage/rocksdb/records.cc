@@ -44,6 +44,17 @@
 // crls           issuer_key_id                  the number of its last list: u64
 // refunds        part payment_id, refund_id     minor_units: i64, > 0, state: u8 RefundState,
 //                                               refunded_total: i64, 0 while open
+// claims         payment_id                     claim_id buyer_id seller_id claim: bytes, filed_at
+//                                               answer_by: time, state: u8 ClaimState, due: time,
+//                                               answer: bytes, answered_at: time, attempts: u32,
+//                                               refund_id: bytes, decided: u8 0|1; if 1: refund
+//                                               by_operator: u8 0|1, reason: bytes, at: time,
+//                                               to_buyer to_seller: bytes
+// open_claims    be64 due, payment_id           empty bytes; the row is gone once it is closed
+// statements     adapter                        cursor: bytes, complete_until: time
+// bookings       id of an order                 return: u8 0|1, minor_units: i64, currency
+//                                               bank_reference: bytes, booked listed: time
+// unreconciled   id of an order                 since: time
 // refused begun  be64 at, digest of a message   empty bytes; what is to be forgotten next
 #include "storage/rocksdb/records.h"
 
@@ -65,7 +76,7 @@ using base::UnixTime;
 namespace {
 
 constexpr uint8_t kMaxState = static_cast<uint8_t>(CsblkState::kCancelled);
-constexpr uint8_t kMaxFate = static_cast<uint8_t>(FateKind::kRevoked);
+constexpr uint8_t kMaxFate = static_cast<uint8_t>(FateKind::kAnswered);
 
 std::string BigEndian(uint64_t n, int bytes) {
   std::string out;

@@ -63,6 +63,8 @@ enum class FateKind : uint8_t {
   kBegun = 4,       // reference: the participant ID that stands for the registration
   kRegistered = 5,  // the same
   kRevoked = 6,     // reference: the participant ID that the message revoked
+  kClaimed = 7,     // reference: the payment that is claimed
+  kAnswered = 8,    // the same
 };
 // What became of a participant's message.
 struct Fate {
@@ -115,6 +117,8 @@ std::string EncodeSettlement(const SettlementRecord& settlement);
 base::Result<SettlementRecord> DecodeSettlement(std::string_view value);
 std::string EncodeRefund(const Refund& refund);  // all but refund_id
 base::Result<Refund> DecodeRefund(std::string_view refund_id, std::string_view value);
+std::string EncodeClaim(const Claim& claim);  // all but payment_id
+base::Result<Claim> DecodeClaim(std::string_view payment_id, std::string_view value);
 std::string EncodeFate(const Fate& fate);
 base::Result<Fate> DecodeFate(std::string_view value);
 std::string EncodeCsblk(const CsblkRecord& record);  // all but csblk_id
@@ -132,6 +136,14 @@ std::string EncodeStanding(const Standing& standing);
 base::Result<Standing> DecodeStanding(std::string_view value);
 // Values of one byte string (prepared, open, sales, mail, cursors) and of one number (tries, boxes,
 // acks).
+// In reconciliations.cc.
+std::string EncodeBooking(const ListedBooking& booking);
+base::Result<ListedBooking> DecodeBooking(std::string_view id, std::string_view value);
+std::string EncodePosition(const StatementPosition& position);
+base::Result<StatementPosition> DecodePosition(std::string_view value);
+std::string EncodeSince(base::UnixTime since);
+base::Result<base::UnixTime> DecodeSince(std::string_view value);
+
 std::string EncodeBytes(std::string_view bytes);
 base::Result<std::string> DecodeBytes(std::string_view value);
 std::string EncodeNumber(uint64_t number);

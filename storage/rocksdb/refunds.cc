@@ -1,6 +1,7 @@
 // Refunds: the rest of payments.h. What was given back of a payment is the sum over its rows in the
 // family `refunds`, which are read, judged and written under the payment's lock: no counter can
 // disagree with them.
+#include "storage/rocksdb/claims.h"
 #include "storage/rocksdb/payments.h"
 
 namespace paygate::storage::rocksdb {
@@ -36,6 +37,35 @@ Result<RecordResult> Payments::RecordRefund(IntentRecord refund) {
   ASSIGN_OR_RETURN(const auto refused, RefuseRefund(refund));
   if (refused) return RecordResult{*refused, {}, {}, {}};
   Batch batch(database_);
+  batch.Put(Family::kRefunds, RefundKey(refund),
+            EncodeRefund({.refund_id = refund.payment_id, .amount = refund.amount.minor_units()}));
+  return WriteIntent(std::move(refund), batch);
+}
+
+Result<RecordResult> Payments::RecordClaimRefund(IntentRecord refund) {
+  RETURN_IF_ERROR(CheckIntent(refund));
+  RETURN_IF_ERROR(CheckId(refund.refund_of));
+  const auto hold = LockFor(refund);
+  ASSIGN_OR_RETURN(const auto refused, RefuseRefund(refund));
+  if (refused) return RecordResult{*refused, {}, {}, {}};
+  ASSIGN_OR_RETURN(const auto claim, ReadClaim(database_, refund.refund_of));
+  if (!claim || claim->state != ClaimState::kToRefund || claim->due > refund.recorded_at) {
+    return RecordResult{RecordVerdict::kNotRefundable, {}, {}, {}};
+  }
+  ASSIGN_OR_RETURN(const auto payment, Find(refund.refund_of));
+  ASSIGN_OR_RETURN(const auto refunds, Refunds(refund.refund_of));
+  const int64_t done = SumOf(refunds, false);
+  if (SumOf(refunds, true) != done ||
+      refund.amount.minor_units() != payment->intent.record().amount.minor_units() - done) {
+    return RecordResult{RecordVerdict::kExceedsPayment, {}, {}, {}};
+  }
+  Claim after = *claim;
+  after.state = ClaimState::kRefunding;
+  after.due = kNeverDue;
+  after.attempts += 1;
+  after.refund_id = refund.payment_id;
+  Batch batch(database_);
+  PutClaim(&*claim, after, batch);
   batch.Put(Family::kRefunds, RefundKey(refund),
             EncodeRefund({.refund_id = refund.payment_id, .amount = refund.amount.minor_units()}));
   return WriteIntent(std::move(refund), batch);
@@ -92,6 +122,12 @@ Status Payments::AddRefundOutcome(const Settlement& settlement, Batch& batch) co
   refund->state = completed ? RefundState::kCompleted : RefundState::kFailed;
   refund->refunded_total = SumOf(refunds, false) + (completed ? refund->amount : 0);
   batch.Put(Family::kRefunds, RefundKey(intent), EncodeRefund(*refund));
+  ASSIGN_OR_RETURN(const auto claim, ReadClaim(database_, intent.refund_of));
+  if (!claim) return {};
+  ASSIGN_OR_RETURN(const auto payment, Find(intent.refund_of));
+  if (!payment) return Fail(ErrorCode::kInternal, "a refunded payment is not there");
+  const bool all_back = refund->refunded_total == payment->intent.record().amount.minor_units();
+  PutClaim(&*claim, AfterRefund(*claim, settlement, all_back), batch);
   return {};
 }
 

@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "storage/rocksdb/audit.h"
+#include "storage/rocksdb/claims.h"
 #include "storage/rocksdb/csblks.h"
 #include "storage/rocksdb/database.h"
 #include "storage/rocksdb/key_locks.h"
@@ -23,6 +24,7 @@
 #include "storage/rocksdb/open_on.h"
 #include "storage/rocksdb/participants.h"
 #include "storage/rocksdb/payments.h"
+#include "storage/rocksdb/reconciliations.h"
 
 namespace paygate::storage::rocksdb {
 
@@ -102,8 +104,10 @@ class RocksStore final : public Store {
   Registrations& registrations() override { return participants_; }
   CertificateRegister& certificates() override { return participants_; }
   BankNotices& bank_notices() override { return participants_; }
+  Reconciliation& reconciliation() override { return reconciliations_; }
   CertificateStatuses& statuses() override { return participants_; }
   Mailbox& mailbox() override { return mailboxes_; }
+  Claims& claims() override { return claims_; }
   AuditLog& audit() override { return audit_; }
   bool Healthy() const override { return database_->Healthy(); }
 
@@ -117,6 +121,8 @@ class RocksStore final : public Store {
   Csblks csblks_{*database_, locks_};
   Participants participants_{*database_, locks_};
   Mailboxes mailboxes_{*database_, locks_, cursors_};
+  ClaimRegister claims_{*database_, locks_, cursors_, payments_};
+  Reconciliations reconciliations_{*database_};
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "base/encoding.h"
 #include "tests/integration/wallets.h"
 
 namespace paygate::integration {
@@ -16,8 +17,8 @@ using nlohmann::json;
 using testing::HasSubstr;
 
 // The bank gives the operator a certificate, so that accounts can be sealed to it.
-ScratchGateway::Options WithBankCertificate() {
-  return {.prepare = [](const std::string& directory) {
+ScratchGateway::Options WithBankCertificate(std::vector<std::string> engine) {
+  return {.engine = std::move(engine), .prepare = [](const std::string& directory) {
     RunProgram({"/bin/sh", "-c",
                 "cd " + directory + " && umask 077 && openssl req -x509 -newkey ec -pkeyopt "
                 "ec_paramgen_curve:P-256 -nodes -subj /CN=Bank -days 3650 -keyout bank.key "
@@ -31,7 +32,8 @@ ScratchGateway::Options WithBankCertificate() {
 }
 
 struct EvidenceOfAGateway : Wallets {
-  EvidenceOfAGateway() : Wallets(WithBankCertificate()) {
+  explicit EvidenceOfAGateway(std::vector<std::string> engine = {})
+      : Wallets(WithBankCertificate(std::move(engine))) {
     Register("seller", 0);
     Register("buyer", 1);
   }
@@ -51,8 +53,8 @@ struct EvidenceOfAGateway : Wallets {
   // The payment_id, whatever became of it.
   std::string Pay(const std::string& price) {
     const std::string csblk = File("csblk-" + std::to_string(++sold));
-    EXPECT_EQ(Run("seller", "sell Lamp " + price + " GBP --out " + csblk).code, 0);
-    const std::string id = Run("buyer", "pay --yes --json " + csblk)["payment_id"];
+    EXPECT_EQ(Run("seller", options + "sell Lamp " + price + " GBP --out " + csblk).code, 0);
+    const std::string id = Run("buyer", options + "pay --yes --json " + csblk)["payment_id"];
     EXPECT_EQ(id.size(), 43u);
     return id;
   }
@@ -81,7 +83,27 @@ struct EvidenceOfAGateway : Wallets {
     return false;
   }
   int sold = 0;
+  std::string options;  // of the wallets
 };
+
+struct EvidenceOfABatchingGateway : EvidenceOfAGateway {
+  EvidenceOfABatchingGateway() : EvidenceOfAGateway({"batch_signatures = true"}) {
+    options = "--batch-signatures ";
+  }
+};
+
+TEST_F(EvidenceOfABatchingGateway, ProvesAPaymentWhoseResultsShareASignature) {
+  const std::string id = Pay("12.50");
+  const json report = Valid(id, "e.json");
+  EXPECT_EQ(report["verdict"], "valid") << report;
+  EXPECT_EQ(report["result"], "completed");
+  json file = json::parse(Must(base::ReadFile(File("e.json"))));
+  for (const char* result : {"receipt", "confirmation"}) {
+    const std::string compact = file["payment"][result];
+    const auto header = base::Base64UrlDecode(compact.substr(0, compact.find('.')));
+    EXPECT_THAT(Must(header), HasSubstr("+mjws\"")) << result;
+  }
+}
 
 TEST_F(EvidenceOfAGateway, ProvesACompletedPaymentToWhoHasOnlyTheRoot) {
   const std::string id = Pay("12.50");

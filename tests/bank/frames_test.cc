@@ -46,7 +46,11 @@ TEST(BankFrames, GiveBackWhatWasPutIn) {
         Reply{6, Notices{true,
                          {{"7", true, NoticeReason::kSuperseded, "id"},
                           {.cursor = "8", .participant_id = "x"}}}},
-        Reply{7, Notices{}}}) {
+        Reply{7, Notices{}},
+        Reply{8, StatementPage{true,
+                               {{"id", true, 100, "GBP", "REF", base::FromNumericDate(5)}},
+                               "7", true, base::FromNumericDate(9)}},
+        Reply{9, StatementPage{}}}) {
     const std::string bytes = EncodeReply(reply);
     const auto back = DecodeReply(bytes);
     ASSERT_TRUE(back.has_value());
@@ -67,6 +71,31 @@ TEST(BankFrames, RefuseAnOutcomeThatIsNone) {
   EXPECT_FALSE(DecodeReply(EncodeReply({9, Answer{.outcome = static_cast<Outcome>(99)}})));
   EXPECT_FALSE(DecodeReply(EncodeReply({9, Answer{.outcome = static_cast<Outcome>(0)}})));
   EXPECT_FALSE(DecodeReply(EncodeReply({9, Verification{.verdict = static_cast<Verdict>(4)}})));
+}
+
+TEST(BankFrames, RefuseAStatementBeyondItsBounds) {
+  const Booking good{.id = "id", .minor_units = 1, .currency = "GBP"};
+  const auto taken = [](std::vector<Booking> bookings, bool answered = true,
+                        const std::string& cursor = "1") {
+    return DecodeReply(EncodeReply(
+                           {9, StatementPage{answered, std::move(bookings), cursor, false, {}}}))
+        .has_value();
+  };
+  EXPECT_TRUE(taken({kMaxBookings, good}));
+  EXPECT_FALSE(taken({kMaxBookings + 1, good}));
+  EXPECT_FALSE(taken({good}, false)) << "no answer, and yet one";
+  EXPECT_FALSE(taken({good}, true, ""));
+  EXPECT_FALSE(taken({good}, true, std::string(kMaxCursorBytes + 1, 'c')));
+  for (auto spoil : {+[](Booking& b) { b.id = ""; }, +[](Booking& b) { b.minor_units = 0; },
+                     +[](Booking& b) { b.id = std::string(kMaxBookingIdBytes + 1, 'i'); },
+                     +[](Booking& b) { b.currency = "GB"; },
+                     +[](Booking& b) {
+                       b.bank_reference = std::string(kMaxReferenceBytes + 1, 'r');
+                     }}) {
+    Booking bad = good;
+    spoil(bad);
+    EXPECT_FALSE(taken({bad}));
+  }
 }
 
 TEST(BankFrames, RefuseNoticesBeyondTheirBounds) {

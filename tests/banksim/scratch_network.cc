@@ -28,18 +28,25 @@ std::string ReadAll(const std::string& path) {
 
 }  // namespace
 
-ScratchNetwork::ScratchNetwork(std::function<void(const std::string&)> prepare) {
+ScratchNetwork::ScratchNetwork(std::function<void(const std::string&)> prepare,
+                               std::string program, int customers)
+    : program_(program.empty() ? doubles::Program("paygate-banksim") : std::move(program)) {
   std::string pattern = std::filesystem::temp_directory_path() / "paygate-network-XXXXXX";
   if (!mkdtemp(pattern.data())) throw std::runtime_error("mkdtemp");
   directory_ = pattern;
   const std::string command =
-      doubles::Source("tools/scratch-network") + " " + directory_ + " --port 0 > /dev/null";
+      doubles::Source("tools/scratch-network") + " " + directory_ + " --port 0 --customers " +
+      std::to_string(customers) + " > /dev/null";
   if (std::system(command.c_str()) != 0) throw std::runtime_error("scratch-network failed");
   if (prepare) prepare(directory_);
   Start();
 }
 
 ScratchNetwork::~ScratchNetwork() {
+  if (keeper_.joinable()) {
+    keeper_.request_stop();
+    keeper_.join();
+  }
   if (pid_ > 0) Kill();
   std::filesystem::remove_all(directory_);
 }
@@ -47,8 +54,7 @@ ScratchNetwork::~ScratchNetwork() {
 void ScratchNetwork::Start() {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("pipe");
-  std::string program = doubles::Program("paygate-banksim"), flag = "--config",
-              config = directory_ + "/banksim.toml";
+  std::string program = program_, flag = "--config", config = directory_ + "/banksim.toml";
   char* argv[] = {program.data(), flag.data(), config.data(), nullptr};
   pid_ = fork();
   if (pid_ == 0) {
@@ -62,12 +68,27 @@ void ScratchNetwork::Start() {
   for (char c; line.find('\n') == line.npos && read(ends[0], &c, 1) == 1;) line += c;
   close(ends[0]);
   if (!line.starts_with("ready ")) throw std::runtime_error("paygate-banksim did not start");
-  bank_urls_.clear();
+  std::string admin;
+  std::vector<std::string> bank_urls;
   std::istringstream words(line);
   for (std::string word; words >> word;) {
-    if (word.starts_with("http://")) admin_ = word;
-    if (word.starts_with("https://")) bank_urls_.push_back(word);
+    if (word.starts_with("http://")) admin = word;
+    if (word.starts_with("https://")) bank_urls.push_back(word);
   }
+  // The same after every start; others may be reading them.
+  if (admin_ != admin) admin_ = std::move(admin);
+  if (bank_urls_ != bank_urls) bank_urls_ = std::move(bank_urls);
+}
+
+void ScratchNetwork::KeepAlive() {
+  keeper_ = std::jthread([this](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      if (waitpid(pid_, nullptr, WNOHANG) == pid_) Start();  // on the ports that it had
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    // It dies with the thread that started it.
+    if (pid_ > 0) Kill();
+  });
 }
 
 void ScratchNetwork::Kill() {

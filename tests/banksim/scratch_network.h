@@ -8,6 +8,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace paygate::banksim::testing {
@@ -17,15 +18,20 @@ constexpr char kSellerBank[] = "SELRGB2LXXX";
 
 class ScratchNetwork {
  public:
-  // `prepare` changes the made directory before anything starts. Throws std::runtime_error.
-  explicit ScratchNetwork(std::function<void(const std::string& directory)> prepare = {});
+  // `prepare` changes the made directory before anything starts; `program` runs in place of
+  // paygate-banksim. Throws std::runtime_error.
+  explicit ScratchNetwork(std::function<void(const std::string& directory)> prepare = {},
+                          std::string program = "", int customers = 4);
   ~ScratchNetwork();
   ScratchNetwork(const ScratchNetwork&) = delete;
 
   void Start();
   void Kill();  // SIGKILL
+  // From now on the program is started again whenever it dies.
+  void KeepAlive();
   int Stop();   // SIGTERM; the exit code
   pid_t pid() const { return pid_; }
+  const std::string& AdminUrl() const { return admin_; }
   const std::string& directory() const { return directory_; }
   // The adapter's configuration for the running network. It waits for answers as long as a slow
   // machine may take; `more` otherwise.
@@ -52,7 +58,9 @@ class ScratchNetwork {
  private:
   std::string directory_, admin_;
   std::vector<std::string> bank_urls_;
-  pid_t pid_ = 0;
+  std::string program_;
+  pid_t pid_ = 0;  // with KeepAlive, of its thread
+  std::jthread keeper_;
 };
 
 }  // namespace paygate::banksim::testing

@@ -35,6 +35,14 @@ inline double CpuMicrosOf(pid_t pid) {
   return clock_getcpuclockid(pid, &clock) == 0 ? CpuMicros(clock) : 0;
 }
 
+// CPU of this thread for one operation, of so many; each gives a Result.
+template <typename Operation>
+double MicrosOf(size_t times, Operation operation) {
+  const double before = CpuMicros(CLOCK_THREAD_CPUTIME_ID);
+  for (size_t i = 0; i < times; ++i) Must(operation());
+  return (CpuMicros(CLOCK_THREAD_CPUTIME_ID) - before) / static_cast<double>(times);
+}
+
 // What several benchmarks stand on, made once and kept while they follow each other; one at a time,
 // because a PKCS#11 module is configured for the whole process.
 struct Fixture {
@@ -62,6 +70,9 @@ void RegisterStore();
 void RegisterStatus();
 void RegisterAudit();
 void RegisterPayments(size_t payments);
+void RegisterSlowToken(size_t payments);
+// What batch signatures make of a slow token.
+void PrintSlowToken();
 // One line for each kind of gateway: what a payment costs beside what it cannot avoid.
 void PrintRatios();
 

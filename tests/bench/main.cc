@@ -36,6 +36,7 @@ int main(int argc, char** argv) {
     bench::RegisterStatus();
     bench::RegisterAudit();
     bench::RegisterPayments(payments);
+    bench::RegisterSlowToken(payments);
     benchmark::RunSpecifiedBenchmarks();
     bench::TheFixture().reset();
   } catch (const std::exception& e) {
@@ -44,4 +45,5 @@ int main(int argc, char** argv) {
     return 1;
   }
   bench::PrintRatios();
+  bench::PrintSlowToken();
 }

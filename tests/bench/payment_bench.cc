@@ -57,13 +57,6 @@ std::vector<Line>& Lines() {
   return lines;
 }
 
-template <typename Operation>
-double MicrosOf(size_t times, Operation operation) {
-  const double before = CpuMicros(CLOCK_THREAD_CPUTIME_ID);
-  for (size_t i = 0; i < times; ++i) Must(operation());
-  return (CpuMicros(CLOCK_THREAD_CPUTIME_ID) - before) / static_cast<double>(times);
-}
-
 struct KeyCosts {
   double sign, unwrap;
 };

@@ -75,17 +75,27 @@ Directory::Directory() {
 }
 Directory::~Directory() { std::filesystem::remove_all(path); }
 
-Rig::Rig(hsm::KeyType type) : type_(type) {
-  const auto made =
-      doubles::RunProgram({doubles::Source("tools/scratch-gateway"), directory_.path, "--bin",
-                           doubles::BinDir(), "--key-type", std::string(Name(type)), "--customers",
-                           "4", "--engine", "handshake_lifetime_s = 600", "--engine",
-                           "clock_skew_s = 600"});
+Rig::Rig(hsm::KeyType type, TokenSpeed speed) : type_(type) {
+  std::vector<std::string> make{doubles::Source("tools/scratch-gateway"), directory_.path, "--bin",
+                                doubles::BinDir(), "--key-type", std::string(Name(type)),
+                                "--customers", "4", "--engine", "handshake_lifetime_s = 600",
+                                "--engine", "clock_skew_s = 600"};
+  if (speed == TokenSpeed::kScripted) {
+    make.insert(make.end(), {"--engine", "batch_signatures = true"});
+  }
+  const auto made = doubles::RunProgram(make);
   if (made.exit_code != 0) {
     Must<void>(base::Fail(base::ErrorCode::kInternal, "scratch-gateway: " + made.output));
   }
   setenv("SOFTHSM2_CONF", (directory_.path + "/token/softhsm2.conf").c_str(), 1);
   config_ = Must(gateway::LoadConfig(directory_.path + "/gateway.toml"));
+  if (speed == TokenSpeed::kScripted) {
+    const std::string faults = directory_.path + "/token/faults";
+    setenv("PAYGATE_FAULT_FILE", faults.c_str(), 1);
+    script_ = std::make_unique<doubles::FaultScript>(faults);
+    config_.token.module = doubles::FaultyModule();
+    config_.token.processes = config_.token.sessions = 1;
+  }
   ReadCustomers();
   StartProcesses();
 
@@ -180,6 +190,10 @@ std::vector<Response> Rig::PostAll(const std::string& path, std::vector<std::str
   std::unique_lock lock(batch.mutex);
   batch.changed.wait(lock, [&] { return batch.answered == count; });
   return std::move(batch.answers);
+}
+
+Response Rig::Post(const std::string& path, std::string body) {
+  return std::move(PostAll(path, {std::move(body)}, 1).front());
 }
 
 Cpu Rig::UsedCpu() const {

@@ -11,6 +11,7 @@
 #include "gateway/engine/engine.h"
 #include "hsm/token/client.h"
 #include "tests/bench/bench.h"
+#include "tests/doubles/fault_script.h"
 
 namespace paygate::bench {
 
@@ -49,9 +50,13 @@ struct Customer {
   std::string iban, enrolment_code;
 };
 
+// A token that is slow because its module waits as a script says (tests/doubles/fault_script.h):
+// one process, one session; and a gateway that offers batch signatures.
+enum class TokenSpeed : uint8_t { kAsItIs, kScripted };
+
 class Rig {
  public:
-  explicit Rig(hsm::KeyType type);
+  explicit Rig(hsm::KeyType type, TokenSpeed speed = TokenSpeed::kAsItIs);
   ~Rig();
   Rig(const Rig&) = delete;
 
@@ -65,7 +70,11 @@ class Rig {
   // Nothing but the engine's work happens meanwhile: an answer is moved aside and the next sent.
   std::vector<gateway::Response> PostAll(const std::string& path, std::vector<std::string> bodies,
                                          size_t in_flight);
+  // One request, and its answer.
+  gateway::Response Post(const std::string& path, std::string body);
   Cpu UsedCpu() const;
+  // With TokenSpeed::kScripted.
+  doubles::FaultScript& token_script() { return *script_; }
 
  private:
   void ReadCustomers();
@@ -75,6 +84,7 @@ class Rig {
   const base::SystemClock clock_;
   const Directory directory_;
   gateway::Config config_;
+  std::unique_ptr<doubles::FaultScript> script_;
   std::vector<Customer> customers_;
   std::vector<Child> tokens_;
   std::unique_ptr<Child> bank_process_;

@@ -21,7 +21,7 @@ SoftwareKey NewKey(hsm::KeyType type, hsm::KeyUsage usage) {
 
 // Not verified: these messages come from this very process.
 std::string PayloadOf(std::string_view jws, std::string_view typ) {
-  return Must(ParseJws(jws, typ, KeyName::kX5t)).payload;
+  return Must(ParseJws(jws, typ, KeyName::kX5t, JwsForms::kSingleOrBatch)).payload;
 }
 
 }  // namespace
@@ -54,7 +54,17 @@ Shopper::Shopper(Rig& the_rig, const Customer& who)
 
 std::string Shopper::Seal(std::string_view payload, const JweExtra& extra) const {
   const Certificate& gateway = rig.keys().Encryption().certificate;
-  return Must(SealJwe(gateway.key(), gateway.fingerprint(), extra, payload));
+  JweExtra asking = extra;
+  asking.accept = forms;
+  return Must(SealJwe(gateway.key(), gateway.fingerprint(), asking, payload));
+}
+
+void Shopper::Ask(JwsForms wanted) {
+  forms = wanted;
+  const MailboxPayload look{.iss = id, .aud = rig.keys().id, .iat = Now(), .nonce = NewNonce(),
+                            .after = 0, .wait = 0};
+  const std::string request = PrintSingle("request", Sign(kTypMailbox, look.Print()));
+  (void)Open(rig.Post("/v1/mailbox", Seal(request)), 200);
 }
 
 std::string Shopper::Open(const Response& response, uint32_t status) const {

@@ -19,9 +19,12 @@ class Shopper {
   std::string Seal(std::string_view payload, const protocol::JweExtra& extra = {}) const;
   std::string Open(const gateway::Response& response, uint32_t status) const;
   std::string Sign(std::string_view typ, std::string_view payload) const;
+  // From now on asks for these, and tells the gateway so by a look into the mailbox.
+  void Ask(protocol::JwsForms wanted);
 
   Rig& rig;
   Customer customer;
+  protocol::JwsForms forms = protocol::JwsForms::kSingle;
   std::string binding;  // disclosure that opens accountBinding
   protocol::SoftwareKey signature_key, encryption_key;
   std::unique_ptr<hsm::Signer> signer;

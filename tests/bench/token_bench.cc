@@ -4,8 +4,6 @@
 // away is back. A signature that comes out of a token process has been verified there; "verified"
 // does that too. SoftHSM 2.6.1 fails, crashes or hangs when two threads use it, most of the time:
 // the bare loops run in programs of their own, again until a run comes through.
-#include <p11-kit/p11-kit.h>
-#include <p11-kit/pkcs11.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -15,7 +13,6 @@
 #include <cstdio>
 #include <fstream>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <thread>
 
@@ -25,6 +22,7 @@
 #include "hsm/token/client.h"
 #include "protocol/jws.h"
 #include "protocol/messages.h"
+#include "tests/bench/bare_token.h"
 #include "tests/bench/bench.h"
 #include "tests/doubles/fault_script.h"
 #include "tests/doubles/places.h"
@@ -72,73 +70,6 @@ struct HopRig final : Fixture {
   std::map<KeyType, hsm::KeyInfo> info;
   std::vector<std::unique_ptr<doubles::TokenProcess>> processes;
   std::vector<std::unique_ptr<hsm::token::TokenClient>> clients;  // of one process, of two
-};
-
-// The module in this process, logged in; each user has a session and a session copy of the key of
-// its own: as quick as it gets.
-class Bare {
- public:
-  struct User {
-    CK_SESSION_HANDLE session;
-    CK_OBJECT_HANDLE key;
-  };
-  Bare(std::string pin, const std::string& label) {
-    module_ = p11_kit_module_load(doubles::kSoftHsmModule, P11_KIT_MODULE_UNMANAGED);
-    Check(p11_kit_module_initialize(module_));
-    CK_SLOT_ID slots[8];
-    CK_ULONG count = 8;
-    Check(module_->C_GetSlotList(CK_TRUE, slots, &count));
-    slot_ = slots[0];
-    CK_SESSION_HANDLE session = OpenSession();
-    Check(module_->C_Login(session, CKU_USER, reinterpret_cast<unsigned char*>(pin.data()),
-                           pin.size()));
-    CK_OBJECT_CLASS kind = CKO_PRIVATE_KEY;
-    CK_ATTRIBUTE wanted[] = {{CKA_CLASS, &kind, sizeof kind},
-                             {CKA_LABEL, const_cast<char*>(label.data()), label.size()}};
-    Check(module_->C_FindObjectsInit(session, wanted, 2));
-    Check(module_->C_FindObjects(session, &found_, 1, &count));
-    Check(module_->C_FindObjectsFinal(session));
-  }
-  ~Bare() {
-    p11_kit_module_finalize(module_);
-    p11_kit_module_release(module_);
-  }
-  User NewUser() {
-    CK_BBOOL no = CK_FALSE;
-    CK_ATTRIBUTE copy{CKA_TOKEN, &no, 1};
-    User user{.session = OpenSession(), .key = 0};
-    Check(module_->C_CopyObject(user.session, found_, &copy, 1, &user.key));
-    return user;
-  }
-  // False when SoftHSM failed, as it does now and then when two threads use it.
-  bool Sign(const User& user, KeyType type, const std::string& bytes, std::string& out) {
-    std::string digest = base::Sha256(bytes);
-    CK_RSA_PKCS_PSS_PARAMS pss{CKM_SHA256, CKG_MGF1_SHA256, 32};
-    CK_MECHANISM mechanism{CKM_ECDSA, nullptr, 0};
-    if (type != KeyType::kP256) mechanism = {CKM_RSA_PKCS_PSS, &pss, sizeof pss};
-    out.resize(512);
-    CK_ULONG size = out.size();
-    const bool done =
-        module_->C_SignInit(user.session, &mechanism, user.key) == CKR_OK &&
-        module_->C_Sign(user.session, reinterpret_cast<unsigned char*>(digest.data()),
-                        digest.size(), reinterpret_cast<unsigned char*>(out.data()),
-                        &size) == CKR_OK;
-    out.resize(done ? size : 0);
-    return done;
-  }
-
- private:
-  static void Check(CK_RV rv) {
-    if (rv != CKR_OK) throw std::runtime_error(p11_kit_strerror(rv));
-  }
-  CK_SESSION_HANDLE OpenSession() {
-    CK_SESSION_HANDLE session;
-    Check(module_->C_OpenSession(slot_, CKF_SERIAL_SESSION, nullptr, nullptr, &session));
-    return session;
-  }
-  CK_FUNCTION_LIST* module_;
-  CK_SLOT_ID slot_;
-  CK_OBJECT_HANDLE found_;
 };
 
 struct Count {
@@ -195,9 +126,11 @@ Count BareCount(const std::vector<std::string>& words) {
   const std::string input = Input(type);
   std::string pin;
   std::getline(std::ifstream(words[0]), pin);
-  Bare bare(pin, words[1]);
-  std::vector<Bare::User> users;
-  for (int threads = std::stoi(words[2]); threads > 0; --threads) users.push_back(bare.NewUser());
+  BareToken bare("", pin);
+  std::vector<BareToken::User> users;
+  for (int threads = std::stoi(words[2]); threads > 0; --threads) {
+    users.push_back(bare.NewUser(words[1]));
+  }
   std::unique_ptr<hsm::SignatureVerifier> verifier;
   if (words.size() > 3) {
     verifier = Must(hsm::SignatureVerifier::Create(hsm::SignatureAlgorithmOf(type),

@@ -9,6 +9,7 @@
 
 #include "protocol/messages.h"
 #include "tests/doubles/places.h"
+#include "tests/integration/on_network.h"
 
 namespace paygate::crash {
 namespace {
@@ -17,12 +18,15 @@ using integration::Eventually;
 using integration::Must;
 using integration::RawParticipant;
 using integration::Said;
+using banksim::testing::ScratchNetwork;
 using integration::ScratchGateway;
 using protocol::PaymentResult;
 using protocol::PaymentResultPayload;
+using protocol::RefundResultPayload;
 
 constexpr std::chrono::seconds kPatience{60};  // of a participant, for one answer
-constexpr int64_t kPrice = 100;
+constexpr int64_t kPrice = 100, kGivenBack = 40;
+constexpr const char* kGivenBackText = "0.40";
 
 Points* Map(std::string& file) {
   file = (std::filesystem::temp_directory_path() / "paygate-crash-XXXXXX").string();
@@ -78,11 +82,11 @@ std::optional<Said> Decided(Said said) {
 
 }  // namespace
 
-Market::Market(size_t pairs) : points_(Map(file_)) {
+Market::Market(size_t pairs, Banks banks) : points_(Map(file_)), wanted_pairs_(pairs) {
   ScratchGateway::Options options;
   const char* programs[] = {"engine_with_clock", "paygate-bank", "paygate-front", "paygate-token"};
   options.engine_program = Wrapped(file_, 0, programs[0]);
-  for (int role = 1; role < kRoleCount; ++role) {
+  for (int role = 1; role < kGatewayRoles; ++role) {
     options.arguments.insert(options.arguments.end(),
                              {"--program", std::string(kRoles[role]) + " = \"" +
                                                Wrapped(file_, role, programs[role]) + "\""});
@@ -90,20 +94,50 @@ Market::Market(size_t pairs) : points_(Map(file_)) {
   options.arguments.insert(options.arguments.end(),
                            {"--program", "longest_restart_delay_ms = 100", "--customers",
                             std::to_string(2 * pairs)});
+  // So that the statement soon reaches what was done, and what is open is asked about soon.
+  options.engine = {"clock_skew_s = 1", "inquiry_interval_s = 1"};
+  if (banks == Banks::kNetwork)
+    OpenOnNetwork(std::move(options));
+  else
+    OpenInABox(std::move(options));
+  for (Pair& pair : pairs_) {
+    pair.seller->Register();
+    pair.buyer->Register();
+  }
+  money_ = Money();
+}
+
+void Market::OpenInABox(ScratchGateway::Options options) {
   gateway_ = std::make_unique<ScratchGateway>(std::move(options));
   const auto customers = gateway_->Customers();
-  for (size_t i = 0; i < pairs; ++i) {
+  for (size_t i = 0; i < wanted_pairs_; ++i) {
     pairs_.push_back({std::make_unique<RawParticipant>(*gateway_, customers[2 * i]),
                       std::make_unique<RawParticipant>(*gateway_, customers[2 * i + 1])});
-    pairs_.back().seller->Register();
-    pairs_.back().buyer->Register();
   }
-  money_ = gateway_->TotalMoney();
+}
+
+void Market::OpenOnNetwork(ScratchGateway::Options options) {
+  const int banksim = kGatewayRoles;
+  network_ = std::make_unique<ScratchNetwork>(std::function<void(const std::string&)>(),
+                                              Wrapped(file_, banksim, "paygate-banksim"),
+                                              static_cast<int>(wanted_pairs_));
+  options.prepare = integration::On(*network_).prepare;
+  gateway_ = std::make_unique<ScratchGateway>(std::move(options));
+  for (size_t i = 0; i < wanted_pairs_; ++i) {
+    const auto customer = [&](const char* bank) {
+      return std::make_unique<RawParticipant>(*gateway_,
+                                              integration::CustomerOf(*network_, bank, i));
+    };
+    pairs_.push_back(
+        {customer(banksim::testing::kSellerBank), customer(banksim::testing::kBuyerBank)});
+  }
+  network_->KeepAlive();
 }
 
 Market::~Market() {
   LetLive();
   gateway_.reset();
+  network_.reset();
   munmap(points_, sizeof(Points));
   for (const char* role : kRoles) std::filesystem::remove(file_ + "-" + role);
   std::filesystem::remove(file_);
@@ -161,25 +195,57 @@ std::string Market::Pay(Pair& pair, const protocol::SdJwt& csblk) {
     return other.is_signed || other.status == 201 ? std::optional(other) : std::nullopt;
   });
   if (second.code != "already-paid") return "a paid sale was paid again: " + second.code;
-  return Confirmed(pair, *receipt);
+  if (const std::string wrong = Confirmed(pair, *receipt); !wrong.empty()) return wrong;
+  return GiveBack(pair, receipt->payment_id);
 }
 
-std::string Market::Confirmed(Pair& pair, const PaymentResultPayload& receipt) {
-  RawParticipant& seller = *pair.seller;
-  const auto confirmation = *Insist([&]() -> std::optional<PaymentResultPayload> {
-    const Said said = seller.SendMailbox(pair.mailbox_read, 1);
+std::string Market::Next(RawParticipant& who, int64_t& read, std::string_view member,
+                         std::string_view typ) {
+  return *Insist([&]() -> std::optional<std::string> {
+    const Said said = who.SendMailbox(read, 1);
     if (said.status != 200) return std::nullopt;
     for (const auto& message : Must(protocol::MailboxBody::Parse(said.payload)).messages) {
-      pair.mailbox_read = message.cursor;
-      const auto single = Must(protocol::ParseSingle(seller.Open(message.jwe)));
-      if (single.member != "confirmation") continue;
-      return Must(PaymentResultPayload::Parse(
-          seller.Verified(single.jws, protocol::kTypPaymentConfirmation)));
+      read = message.cursor;
+      const auto single = Must(protocol::ParseSingle(who.Open(message.jwe)));
+      // A payment's and a refund's receipt are called the same.
+      if (single.member != member) continue;
+      return who.Verified(single.jws, typ);
     }
     return std::nullopt;
   });
+}
+
+std::string Market::Confirmed(Pair& pair, const PaymentResultPayload& receipt) {
+  const auto confirmation = Must(PaymentResultPayload::Parse(Next(
+      *pair.seller, pair.seller_read, "confirmation", protocol::kTypPaymentConfirmation)));
   if (confirmation.payment_id != receipt.payment_id) return "two confirmations, or another's";
   if (confirmation.bank_reference != receipt.bank_reference) return "two references of the bank";
+  return "";
+}
+
+std::string Market::GiveBack(Pair& pair, const std::string& payment_id) {
+  RawParticipant& seller = *pair.seller;
+  const auto refund = seller.NewRefund(payment_id, kGivenBackText);
+  std::optional<RefundResultPayload> receipt;
+  Said said;
+  do {
+    const auto challenge = *Insist([&] { return std::optional(seller.AskRefund(refund)); });
+    const std::string authorisation = seller.RefundAuthorisation(refund, challenge);
+    said = *Insist([&]() -> std::optional<Said> {
+      auto answer = Decided(seller.SendRefund(authorisation, challenge.handshake));
+      if (!answer || answer->status != 201) return answer;
+      receipt = seller.RefundReceiptIn(*answer);
+      return receipt->result == PaymentResult::kPending ? std::nullopt : answer;
+    });
+  } while (TooLate(said));
+  if (!receipt) return "the refund was refused: " + said.code;
+  if (receipt->result != PaymentResult::kCompleted) return "the refund failed";
+  pair.sold -= kGivenBack;
+  if (receipt->refunded_total->minor_units() != kGivenBack) return "more was given back than once";
+  const auto confirmation = Must(RefundResultPayload::Parse(
+      Next(*pair.buyer, pair.buyer_read, "refund_confirmation",
+           protocol::kTypRefundConfirmation)));
+  if (confirmation.refund_id != receipt->refund_id) return "two refunds, or another's";
   return "";
 }
 
@@ -191,24 +257,54 @@ std::string Market::Deal(size_t pair) {
   }
 }
 
+int64_t Market::BalanceOf(const std::string& iban) const {
+  if (!network_) return gateway_->BalanceOf(iban);
+  const std::string text = network_->BalanceOf(iban);  // "1000.00"
+  return std::stoll(text.substr(0, text.size() - 3) + text.substr(text.size() - 2));
+}
+
+int64_t Market::Money() const {
+  if (!network_) return gateway_->TotalMoney();
+  int64_t all = 0;
+  for (const Pair& pair : pairs_)
+    all += BalanceOf(pair.seller->customer.iban) + BalanceOf(pair.buyer->customer.iban);
+  return all;
+}
+
 std::string Market::Wrong() {
   try {
-    gateway_->LedgerIsRight();
-    if (gateway_->TotalMoney() != money_) return "money came or went";
+    // The banks may just be being started again.
+    const bool right = network_ ? *Insist([&] { return std::optional(network_->LedgerIsRight()); })
+                                : gateway_->LedgerIsRight();
+    if (!right) return "the bank's ledger is wrong";
+    if (Money() != money_) return "money came or went";
     for (const Pair& pair : pairs_) {
       const auto& seller = pair.seller->customer;
       const auto& buyer = pair.buyer->customer;
-      if (gateway_->BalanceOf(seller.iban) != seller.balance + pair.sold) {
+      if (BalanceOf(seller.iban) != seller.balance + pair.sold) {
         return "a seller has not what the receipts say";
       }
-      if (gateway_->BalanceOf(buyer.iban) != buyer.balance - pair.sold) {
+      if (BalanceOf(buyer.iban) != buyer.balance - pair.sold) {
         return "a buyer has not what the receipts say";
       }
     }
-    return "";
+    return gateway_->Differences();
   } catch (const std::exception& e) {
     return e.what();
   }
+}
+
+std::string Market::Unreconciled() {
+  std::string last;
+  const bool judged = Eventually(
+      [&] {
+        const auto found = gateway_->Reconcile("--since 2020-01-01");
+        last = found.out;
+        return found.code == 1 || (found.code == 0 && last.find("\"waiting\":0") != last.npos);
+      },
+      kPatience);
+  if (!judged) return "the statement does not reach all that was done: " + last;
+  return last.find("\"count\":0") == last.npos ? last : "";
 }
 
 }  // namespace paygate::crash

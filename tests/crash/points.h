@@ -8,8 +8,9 @@
 
 namespace paygate::crash {
 
-inline constexpr const char* kRoles[] = {"engine", "bank", "front", "token"};
-inline constexpr int kRoleCount = 4;
+inline constexpr const char* kRoles[] = {"engine", "bank", "front", "token", "banksim"};
+inline constexpr int kRoleCount = 5;
+inline constexpr int kGatewayRoles = 4;  // the first; the last is the simulated network
 
 struct Points {
   std::atomic<int64_t> left[kRoleCount];     // steps that are still done; negative: lives on

@@ -177,6 +177,7 @@ FakeGateway::HttpAnswer FakeGateway::Handle(const std::string& path, const std::
   if (path == "/v1/seller-blocks") return SellerConfirmation(*payload, extra);
   if (path == "/v1/payments/challenge") return BuyerChallenge(*payload, extra);
   if (path == "/v1/payments") return Authorisation(*payload, extra);
+  if (path.starts_with("/v1/refund-claims")) return TakeClaim(*payload);
   if (path == "/v1/mailbox") return Mailbox(*payload);
   return Problem(404, "not-found");
 }
@@ -235,7 +236,8 @@ FakeGateway::HttpAnswer FakeGateway::SellerConfirmation(const std::string& paylo
                                .sub = confirmation.iss,
                                .iat = Now(),
                                .exp = Now() + 86400,
-                               .sblk = confirmation.sblk};
+                               .sblk = confirmation.sblk,
+                               .undertaking = confirmation.undertaking};
   Call(on_csblk, csblk);
   protocol::SdJwt text{SignAsGateway(protocol::kTypCsblk, csblk.Print()), body.seller_disclosure};
   Call(on_sd_jwt, text);

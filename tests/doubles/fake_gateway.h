@@ -98,6 +98,7 @@ class FakeGateway final : public participant::Transport {
   HttpAnswer Register(const std::string& payload);
   HttpAnswer Renew(const std::string& payload);
   HttpAnswer Revoke(const std::string& payload);
+  HttpAnswer TakeClaim(const std::string& payload);  // or an answer: acknowledges any
   HttpAnswer SellerChallenge(const std::string& payload, const std::string& r1);
   HttpAnswer SellerConfirmation(const std::string& payload, const std::string& handshake);
   HttpAnswer BuyerChallenge(const std::string& payload, const std::string& r3);
@@ -126,7 +127,7 @@ class FakeGateway final : public participant::Transport {
   // A test may ask for these while another thread serves.
   std::atomic<int> payments_made_ = 0, renewals_made_ = 0;
   std::atomic<size_t> authorisations_seen_ = 0, revocations_seen_ = 0;
-  std::set<std::string> revocations_;
+  std::set<std::string> revocations_, claims_;
 };
 
 }  // namespace paygate::doubles

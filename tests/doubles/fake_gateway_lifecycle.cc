@@ -109,4 +109,30 @@ FakeGateway::HttpAnswer FakeGateway::Revoke(const std::string& payload) {
                 protocol::PrintSingle("done", SignAsGateway(protocol::kTypDone, done.Print())));
 }
 
+FakeGateway::HttpAnswer FakeGateway::TakeClaim(const std::string& payload) {
+  const auto single = Must(protocol::ParseSingle(payload));
+  const bool is_claim = single.member == "claim";
+  auto jws = Must(protocol::ParseJws(
+      single.jws, is_claim ? protocol::kTypRefundClaim : protocol::kTypRefundAnswer,
+      KeyName::kX5c));
+  Must(protocol::VerifyJws(jws, Must(Certificate::Parse(jws.x5c.front())).key()));
+  std::string sender;
+  if (is_claim) {
+    const auto claim = Must(protocol::RefundClaimPayload::Parse(jws.payload));
+    sender = claim.iss;
+    const auto& paid = authorisations_.at(claim.payment_id).authorisation;
+    const auto csblk = Must(protocol::ParseJws(paid.csblk, protocol::kTypCsblk, KeyName::kX5t));
+    if (claims_.insert(jws.Digest()).second) {
+      PutInMailbox(Must(protocol::CsblkPayload::Parse(csblk.payload)).sub,
+                   protocol::PrintSingle("refund_claim", single.jws));
+    }
+  } else {
+    sender = Must(protocol::RefundAnswerPayload::Parse(jws.payload)).iss;
+  }
+  const protocol::DonePayload done{
+      .iss = id_, .sub = sender, .iat = Now(), .request = jws.Digest()};
+  return Sealed(200, participants_.at(sender).encryption_der, true,
+                protocol::PrintSingle("done", SignAsGateway(protocol::kTypDone, done.Print())));
+}
+
 }  // namespace paygate::doubles

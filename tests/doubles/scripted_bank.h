@@ -2,6 +2,8 @@
 // never, late, twice over or wrongly. Thread-safe.
 #pragma once
 
+#include <algorithm>
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <string>
@@ -22,6 +24,7 @@ class ScriptedBank final : public Bank {
                         .returns = returns,
                         .enrolment = true,
                         .notices = true,
+                        .statement = true,
                         .adapter = "scripted"};
   }
   bool Healthy() const override { return true; }
@@ -57,6 +60,19 @@ class ScriptedBank final : public Bank {
     done(std::move(answer));
   }
 
+  // A page of `bookings` after this number; complete until `statement_complete_until`.
+  void AskStatement(std::string_view after, StatementCallback done) override {
+    ++statements_asked;
+    StatementPage page{.answered = statement_answered,
+                       .complete_until = statement_complete_until};
+    const size_t from = after.empty() ? 0 : std::stoul(std::string(after));
+    const size_t end = std::min(bookings.size(), from + statement_page);
+    if (page.answered) page.bookings.assign(bookings.begin() + from, bookings.begin() + end);
+    page.cursor = std::to_string(end);
+    page.more = page.answered && end < bookings.size();
+    done(std::move(page));
+  }
+
   // Answers the oldest call that waits. False if none does.
   bool Answer(Outcome outcome, std::string reason = {}) {
     AnswerCallback done;
@@ -89,6 +105,11 @@ class ScriptedBank final : public Bank {
   bool returns = true;
   Notices notices;  // none until a test sets it; their cursors sort as texts
   int notices_asked = 0;
+  std::vector<Booking> bookings;  // of the statement; changed between runs alone
+  bool statement_answered = true;
+  base::UnixTime statement_complete_until{};
+  size_t statement_page = kMaxBookings;
+  std::atomic<int> statements_asked = 0;
   bool away = false;
   std::function<void()> while_preparing;  // what happens in the world meanwhile
   std::function<void()> while_verifying;  // an account

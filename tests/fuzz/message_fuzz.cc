@@ -69,6 +69,10 @@ constexpr Reprint kMessages[] = {
     Again<RefundChallengePayload>,
     Again<RefundAuthorisationPayload>,
     Again<RefundResultPayload>,
+    Again<UndertakingPayload>,
+    Again<RefundClaimPayload>,
+    Again<RefundAnswerPayload>,
+    Again<RefundDecisionPayload>,
 };
 
 }  // namespace

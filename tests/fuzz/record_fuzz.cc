@@ -18,7 +18,7 @@ constexpr char kId[] = "AAECAwQFBgcICQoLDA0ODw";
 }  // namespace
 
 void Fuzz(std::string_view input) {
-  switch (Choose(input, 19)) {
+  switch (Choose(input, 23)) {
     case 0: return Same(DecodeIntent(kId, input), EncodeIntent, input);
     case 1: return Same(DecodeSettlement(input), EncodeSettlement, input);
     case 2: return Same(DecodeFate(input), EncodeFate, input);
@@ -50,12 +50,16 @@ void Fuzz(std::string_view input) {
     case 15: return Same(DecodeRevocation(input), EncodeRevocation, input);
     case 17:
       return Same(DecodeRefund(kId, input), EncodeRefund, input);
+    case 22: return Same(DecodeClaim(kId, input), EncodeClaim, input);
     case 18: {
       auto id = ParseSecondId(input);
       if (!id) return;
       const size_t length = static_cast<unsigned char>(input[0]);
       return Require(PairOfIds(input.substr(1, length), *id) == input, "one pair of IDs");
     }
+    case 19: return Same(DecodeBooking(kId, input), EncodeBooking, input);
+    case 20: return Same(DecodePosition(input), EncodePosition, input);
+    case 21: return Same(DecodeSince(input), EncodeSince, input);
     case 16: {
       auto entry = ParseRevocationKey(input);
       if (!entry) return;

@@ -54,6 +54,16 @@ TEST(Config, TakesOneKeyOrAListInOrderOfPreference) {
   EXPECT_EQ(config->token.Keys()[1].purpose, "jws,checkpoint");
 }
 
+TEST(Config, GrantsTheRootsOfBatchesOnlyWhereBatchSignaturesAreOn) {
+  const Scratch scratch;
+  EXPECT_FALSE(LoadConfig(scratch.Configuration(""))->engine.batch_signatures);
+  const auto config = LoadConfig(With(scratch, "[engine]", "[engine]\nbatch_signatures = true"));
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_TRUE(config->engine.batch_signatures);
+  EXPECT_EQ(config->token.Keys()[0].purpose, "jws,checkpoint,batch-root");
+  EXPECT_EQ(config->token.Keys()[1].purpose, "decrypt");
+}
+
 TEST(Config, AReloadMayChangeKeysAndCertificatesAndNothingElse) {
   const Scratch scratch;
   const Config running = *LoadConfig(scratch.Configuration(""));

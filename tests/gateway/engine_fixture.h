@@ -29,20 +29,23 @@ using protocol::PaymentResult;
 using protocol::Role;
 using protocol::SoftwareKey;
 
-// A signer whose token can be taken away.
+// A signer whose token can be taken away, and which counts what it signs.
 class LeavingSigner final : public hsm::Signer {
  public:
-  LeavingSigner(std::unique_ptr<hsm::Signer> signer, const std::atomic<bool>& away)
-      : signer_(std::move(signer)), away_(away) {}
+  LeavingSigner(std::unique_ptr<hsm::Signer> signer, const std::atomic<bool>& away,
+                std::atomic<int>& signatures)
+      : signer_(std::move(signer)), away_(away), signatures_(signatures) {}
   hsm::SignatureAlgorithm algorithm() const override { return signer_->algorithm(); }
   base::Result<std::string> Sign(hsm::Statement statement) override {
     if (away_) return base::Fail(base::ErrorCode::kTokenUnavailable, "the token is away");
+    ++signatures_;
     return signer_->Sign(statement);
   }
 
  private:
   const std::unique_ptr<hsm::Signer> signer_;
   const std::atomic<bool>& away_;
+  std::atomic<int>& signatures_;
 };
 
 class EngineTransport final : public participant::Transport {
@@ -129,7 +132,7 @@ struct EngineTest : testing::Test {
         {Certify(Role::kGatewaySignature, config.gateway_id, signature, &ca_certificate,
                  *ca_signer),
          ca_certificate,
-         std::make_unique<LeavingSigner>(Must(signature.AsSigner()), token_away)});
+         std::make_unique<LeavingSigner>(Must(signature.AsSigner()), token_away, signatures)});
     made.encryption.push_back({Certify(Role::kGatewayEncryption, config.gateway_id, encryption,
                                        &ca_certificate, *ca_signer),
                                ca_certificate, Must(encryption.AsDecrypter())});
@@ -194,6 +197,14 @@ struct EngineTest : testing::Test {
     thread.join();
     return said;
   }
+  // A request that asks the bank, which answers at once.
+  Said Answered(const std::function<Said()>& request, Outcome outcome, std::string reason = {}) {
+    Said said;
+    std::thread thread([&] { said = request(); });
+    EXPECT_TRUE(Eventually([&] { return bank.Answer(outcome, reason); }));
+    thread.join();
+    return said;
+  }
   // Time passes until the bank is asked (again); whether to submit or for the status.
   std::pair<ScriptedBank::Call, std::string> NextCall() {
     const size_t before = bank.calls().size();
@@ -218,6 +229,7 @@ struct EngineTest : testing::Test {
   base::ManualClock clock{base::SystemClock().Now()};
   Config config;
   std::atomic<bool> token_away = false;
+  std::atomic<int> signatures = 0;  // by the gateway's signature key
   std::shared_ptr<const GatewayKeys> keys;
   std::unique_ptr<KeysInForce> in_force;
   ScriptedBank bank;

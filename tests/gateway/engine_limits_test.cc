@@ -146,6 +146,33 @@ TEST_F(EngineTest, AHandshakeOpensTheLaneOfAnswersOnceAndThenItsSourceIsCounted)
   for (std::thread& sender : senders) sender.join();
 }
 
+TEST_F(EngineTest, NobodysAnswersKeepOutEverybodyElses) {
+  config.engine.queue = 4;  // of these a participant may have one in the lane of answers
+  RestartEngine();
+  const auto csblk = seller->Sell("A thing", "5.00");
+  const auto bblk = buyer->NewBblk(csblk);
+  const auto first = buyer->AskBuyer(bblk), second = buyer->AskBuyer(bblk);
+  const auto send = [&](const auto& with) {
+    return buyer->SendAuthorisation(buyer->Authorisation(bblk, with, csblk.jws), with.handshake,
+                                    csblk.disclosure);
+  };
+  std::mutex gate;
+  std::unique_lock closed(gate);
+  std::atomic<bool> inside = false;
+  bank.while_preparing = [&] {
+    inside = true;
+    std::lock_guard wait(gate);
+  };
+  std::thread sender([&] { EXPECT_EQ(send(first).status, 201); });
+  EXPECT_TRUE(Eventually([&] { return inside.load(); }));
+  EXPECT_EQ(send(second).code, "rate-limited") << "before any private-key operation";
+  seller->Sell("Another thing", "5.00");  // somebody else's answer
+  closed.unlock();
+  EXPECT_TRUE(Eventually([&] { return bank.Answer(Outcome::kCompleted); }));
+  sender.join();
+  EXPECT_EQ(send(second).code, "already-paid") << "the handshake was not used up by the refusal";
+}
+
 TEST_F(EngineTest, WhatStrangersLeaveAndOldRefusalsAreForgotten) {
   RawParticipant stranger(std::make_unique<EngineTransport>(*engine), root_pem,
                           {.name = "S", .iban = "GB82WEST12345698765432", .currency = "GBP",

@@ -10,14 +10,6 @@ using protocol::RefundResultPayload;
 using storage::RefundState;
 
 struct RefundTest : EngineTest {
-  // A request that asks the bank, which answers at once.
-  Said Answered(const std::function<Said()>& request, Outcome outcome, std::string reason = {}) {
-    Said said;
-    std::thread thread([&] { said = request(); });
-    EXPECT_TRUE(Eventually([&] { return bank.Answer(outcome, reason); }));
-    thread.join();
-    return said;
-  }
   // A completed payment of 5.00; its payment_id.
   std::string Paid() {
     const Said said = Answered([&] { return buyer->Pay(seller->Sell("A thing", "5.00")); },

@@ -131,6 +131,25 @@ TEST_F(TokenClientTest, AKeySignsOnlyTheKindsItWasMadeFor) {
   ExpectServes(*client);
 }
 
+TEST_F(TokenClientTest, ABatchsRootIsSignedByKeysThatWereGrantedItAlone) {
+  const std::string root =
+      "p2p-batch-root/jws\n2\n" + base::Base64Encode(std::string(32, 'r')) + "\n";
+  Spawn();
+  auto client = Connect();
+  EXPECT_EQ(client->SignerFor("gateway-signature").value()->Sign(
+                {StatementKind::kBatchRoot, root}).error().code,
+            ErrorCode::kInvalidArgument);
+  processes_.clear();
+  Spawn({}, {}, {"gateway-signature:jws,batch-root", "gateway-encryption:decrypt"});
+  client = Connect();
+  auto signer = client->SignerFor("gateway-signature").value();
+  const auto signature = signer->Sign({StatementKind::kBatchRoot, root});
+  ASSERT_TRUE(signature);
+  EXPECT_TRUE(VerifySignature(signer->algorithm(), sign_.public_key_der, root, *signature));
+  EXPECT_FALSE(signer->Sign({StatementKind::kJws, root}));
+  EXPECT_FALSE(signer->Sign({StatementKind::kBatchRoot, Jws()}));
+}
+
 TEST_F(TokenClientTest, EveryBadCiphertextHasOneAnswer) {
   Spawn();
   auto client = Connect();

@@ -21,7 +21,10 @@ struct Lifecycle : testing::Test {
     mallory = std::make_unique<RawParticipant>(gateway, customers[2]);
     for (RawParticipant* each : All()) each->Register();
   }
-  void TearDown() override { EXPECT_TRUE(gateway.LedgerIsRight()); }
+  void TearDown() override {
+    EXPECT_TRUE(gateway.LedgerIsRight());
+    EXPECT_EQ(gateway.Differences(), "");
+  }
 
   std::vector<RawParticipant*> All() { return {seller.get(), buyer.get(), mallory.get()}; }
   void Turn(std::chrono::seconds by) {

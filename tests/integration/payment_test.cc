@@ -26,6 +26,7 @@ struct Payment : testing::Test {
     seller->Register();
     buyer->Register();
   }
+  void TearDown() override { EXPECT_EQ(gateway.Differences(), ""); }
   ScratchGateway gateway;
   std::unique_ptr<RawParticipant> seller, buyer;
 };

@@ -56,7 +56,9 @@ std::string RawParticipant::Sign(std::string_view typ, std::string_view payload)
 }
 
 std::string RawParticipant::Seal(std::string_view payload, const JweExtra& extra) const {
-  return Must(SealJwe(gateway_encryption->key(), gateway_encryption->fingerprint(), extra,
+  JweExtra asking = extra;
+  asking.accept = forms;
+  return Must(SealJwe(gateway_encryption->key(), gateway_encryption->fingerprint(), asking,
                       payload));
 }
 
@@ -85,7 +87,7 @@ Certificate RawParticipant::LookUp(const std::string& x5t) {
 }
 
 std::string RawParticipant::Verified(std::string_view jws, std::string_view typ) {
-  auto parsed = Must(ParseJws(jws, typ, KeyName::kX5t));
+  auto parsed = Must(ParseJws(jws, typ, KeyName::kX5t, forms));
   if (parsed.x5t_s256 != gateway_signature->fingerprint()) {
     gateway_signature = LookUp(parsed.x5t_s256);
   }

@@ -119,6 +119,7 @@ class RawParticipant {
   std::unique_ptr<hsm::Signer> signer;
   std::unique_ptr<hsm::Decrypter> decrypter;
   std::unique_ptr<participant::Transport> transport;
+  protocol::JwsForms forms = protocol::JwsForms::kSingle;  // asked for, and taken
   std::chrono::seconds clock_offset{0};  // by how much the gateway's clock was turned
   std::vector<std::unique_ptr<hsm::Decrypter>> old_decrypters;
   std::optional<protocol::Certificate> gateway_signature, gateway_encryption;

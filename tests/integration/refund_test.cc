@@ -94,7 +94,10 @@ struct Refunds : testing::Test {
     seller->Register();
     buyer->Register();
   }
-  void TearDown() override { EXPECT_TRUE(gateway.LedgerIsRight()); }
+  void TearDown() override {
+    EXPECT_TRUE(gateway.LedgerIsRight());
+    EXPECT_EQ(gateway.Differences(), "");
+  }
   std::string Paid(const char* amount) {
     return buyer->ReceiptIn(buyer->Pay(seller->Sell("A thing", amount))).payment_id;
   }

@@ -176,9 +176,15 @@ void ScratchGateway::TurnClock(std::chrono::seconds by) {
   munmap(page, sizeof(int64_t));
 }
 
+std::vector<std::pair<pid_t, std::string>> ScratchGateway::Processes() const {
+  auto found = Children(paygated_);
+  for (auto& [pid, command] : found) command = fs::path(command).filename();
+  return found;
+}
+
 pid_t ScratchGateway::PidOf(const std::string& program) const {
-  for (const auto& [pid, command] : Children(paygated_)) {
-    if (fs::path(command).filename() == program) return pid;
+  for (const auto& [pid, name] : Processes()) {
+    if (name == program) return pid;
   }
   return 0;
 }
@@ -219,6 +225,29 @@ int64_t ScratchGateway::TotalMoney() const {
   int64_t total = 0;
   for (const Customer& customer : Customers()) total += customer.balance;
   return total;
+}
+
+ScratchGateway::Reconciliation ScratchGateway::Reconcile(const std::string& arguments) const {
+  const std::string command = doubles::Program("paygatectl") + " --json --config " + directory_ +
+                              "/gateway.toml reconcile " + arguments + " 2>&1";
+  Reconciliation found;
+  FILE* pipe = popen(command.c_str(), "r");
+  char buffer[4096];
+  while (const size_t n = fread(buffer, 1, sizeof buffer, pipe)) found.out.append(buffer, n);
+  const int status = pclose(pipe);
+  found.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return found;
+}
+
+std::string ScratchGateway::Differences() const {
+  if (paygated_ == 0) return "";
+  constexpr int kNoEngine = 3, kNotReconciled = 5;
+  Reconciliation found;
+  (void)Eventually([&] {
+    found = Reconcile();
+    return found.code != kNoEngine && found.code != kNotReconciled;
+  });
+  return found.code == 0 ? "" : found.out;
 }
 
 bool ScratchGateway::LedgerIsRight() const {

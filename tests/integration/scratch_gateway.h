@@ -40,6 +40,7 @@ class ScratchGateway {
   bool Reload();
   void TurnClock(std::chrono::seconds by);       // the engine's, from the next look on
   pid_t PidOf(const std::string& program) const; // one of the gateway's processes; 0 if none
+  std::vector<std::pair<pid_t, std::string>> Processes() const;  // all, with their programs' names
   void Kill(const std::string& program, int signal);
 
   const std::string& directory() const { return directory_; }
@@ -50,6 +51,15 @@ class ScratchGateway {
   std::vector<Customer> Customers() const;
   int64_t BalanceOf(const std::string& iban) const;
   int64_t TotalMoney() const;
+  // paygatectl reconcile, with the exit code.
+  struct Reconciliation {
+    int code = -1;
+    std::string out;
+  };
+  Reconciliation Reconcile(const std::string& arguments = "") const;
+  // Every difference between the store and the bank's statement, as JSON; empty if there is none,
+  // or the gateway was stopped. Waits for an engine or a bank that is just being restarted.
+  std::string Differences() const;
   // paygate-embedded-bank check: conservation, no transfer applied twice.
   bool LedgerIsRight() const;
 

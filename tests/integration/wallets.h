@@ -33,7 +33,10 @@ struct Wallets : testing::Test {
     Must(base::WriteNewFile(File("root.pem"), gateway.RootPem()));
     Must(base::WriteNewFile(File("pass"), "correct horse\n"));
   }
-  void TearDown() override { EXPECT_TRUE(gateway.LedgerIsRight()); }
+  void TearDown() override {
+    EXPECT_TRUE(gateway.LedgerIsRight());
+    EXPECT_EQ(gateway.Differences(), "");
+  }
 
   std::string File(const std::string& name) const { return gateway.directory() + "/" + name; }
   Ran Run(const std::string& who, const std::string& arguments) {

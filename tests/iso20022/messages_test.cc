@@ -56,6 +56,32 @@ TEST(Iso20022Messages, SchemasTellTheOfficialGoodSamplesFromTheBad) {
   EXPECT_GT(seen, 20);
 }
 
+TEST(Iso20022Messages, ANoticeAndAStatementAreTakenOnlyAsTheyAreMeant) {
+  const std::string notice =
+      Print({HeaderOf(), ParticipantNotice{"N2", kPaymentId, false, "keyCompromise"}});
+  EXPECT_NE(Sentence(Replaced(notice, "<Vrfctn>false", "<Vrfctn>true")).find("notice"),
+            std::string::npos);
+  EXPECT_NE(Sentence(Replaced(notice, "<ChanlTp>PGID", "<ChanlTp>PGXX")).find("participant"),
+            std::string::npos);
+  const auto* read = std::get_if<ParticipantNotice>(&Parse(notice)->body);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->participant_id, kPaymentId);
+  const OrderBooking one{.number = 7,
+                         .amount = *base::Money::Parse("1.00", "GBP"),
+                         .booked = kNow,
+                         .transaction_id = "T1"};
+  const std::string statement =
+      Print({HeaderOf(), BookingReport{.complete_until = kNow, .bookings = {one}}});
+  EXPECT_TRUE(Parse(statement));
+  EXPECT_NE(Sentence(Replaced(statement, ">BOOK<", ">PDNG<")).find("BOOK"), std::string::npos);
+  EXPECT_NE(Sentence(Replaced(statement, ">1.00<", ">1.001<")), "it was taken");
+  EXPECT_NE(Sentence(Replaced(statement, "<NtryRef>7", "<NtryRef>x")), "it was taken");
+  EXPECT_NE(Sentence(Print({HeaderOf(), BookingReport{.complete_until = kNow,
+                                                      .bookings = {one, one}}}))
+                .find("grow"),
+            std::string::npos);
+}
+
 TEST(Iso20022Messages, WhatIsWrittenIsReadBackTheSame) {
   for (const Message& message : OneOfEach()) {
     const std::string bytes = Print(message);

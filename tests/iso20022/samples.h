@@ -60,6 +60,18 @@ inline std::vector<Message> OneOfEach() {
                     .reference = "R1",
                     .transaction_id = TransactionIdOf(kPaymentId),
                     .uetr = UetrOf(kPaymentId)};
+  const OrderBooking booked{.number = 7,
+                            .amount = money,
+                            .booked = kNow,
+                            .reference = "R1",
+                            .transaction_id = TransactionIdOf(kPaymentId),
+                            .uetr = UetrOf(kPaymentId),
+                            .own_id = kPaymentId};
+  const OrderBooking gone_back{.number = 8,
+                               .is_return = true,
+                               .amount = money,
+                               .booked = kNow,
+                               .transaction_id = TransactionIdOf("refund")};
   return {
       {HeaderOf(), TransferOf()},
       {HeaderOf(), TransferOf("1", "JPY")},
@@ -71,6 +83,7 @@ inline std::vector<Message> OneOfEach() {
                                  .original = OriginalOf(),
                                  .amount = money,
                                  .deadline = kNow + 120'000,
+                                 .refund_id = kPaymentId,
                                  .reason = "FOCR"}},
       {HeaderOf(),
        VerificationRequest{.id = "V1", .account = kBuyer, .participant_id = kPaymentId}},
@@ -85,6 +98,12 @@ inline std::vector<Message> OneOfEach() {
       {HeaderOf(), CancellationResult{"C1", OriginalOf(), true, ""}},
       {HeaderOf(), CancellationResult{"C1", OriginalOf(), false, "LEGL"}},
       {HeaderOf(), MessageRejection{"PG-1", "XSD01", "the schema says no"}},
+      {HeaderOf(), ParticipantNotice{"N1", kPaymentId, true, ""}},
+      {HeaderOf(), ParticipantNotice{"N2", kPaymentId, false, "keyCompromise"}},
+      {HeaderOf(), BookingReport{.more = false, .complete_until = kNow, .bookings = {}}},
+      {HeaderOf(), BookingReport{.more = true,
+                                 .complete_until = kNow,
+                                 .bookings = {booked, gone_back}}},
       {HeaderOf(), AccountReport{true, "S1", kBuyer, eur, 10000, -8766, {debit}}},
       {HeaderOf(), AccountReport{false, "N1", kBuyer, eur, 0, 0, {debit}}},
   };

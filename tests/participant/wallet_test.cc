@@ -82,6 +82,37 @@ TEST_F(WalletProgram, SellsShowsPaysAndRemembers) {
   }
 }
 
+TEST_F(WalletProgram, PromisesClaimsAndAnswersInWords) {
+  ASSERT_EQ(Register("seller", kSellerIban).code, 0);
+  ASSERT_EQ(Register("buyer", kBuyerIban).code, 0);
+  const std::string csblk = dir_ + "/bicycle.csblk";
+  Ran ran = Run("seller", "sell Bicycle 120.00 GBP --undertaking 'At your door' --out " + csblk);
+  ASSERT_EQ(ran.code, 0) << ran.out;
+  ran = Run("buyer", "show " + csblk);
+  EXPECT_NE(ran.out.find("At your door"), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("Claims      from"), std::string::npos) << ran.out;
+  const std::string paid = Run("buyer", "pay --yes --json " + csblk).out;
+  const size_t at = paid.find(R"("payment_id":")");
+  ASSERT_NE(at, paid.npos) << paid;
+  const std::string payment_id = paid.substr(at + 14, 43);
+  ran = Run("buyer", "claim -- " + payment_id + " \"$(printf 'Nothing\\nhas come.')\"");
+  EXPECT_EQ(ran.code, 0) << ran.out;
+  EXPECT_NE(ran.out.find("Your claim, FILED"), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("Nothing\n              has come."), std::string::npos) << ran.out;
+  ran = Run("seller", "inbox");
+  EXPECT_EQ(ran.code, 0) << ran.out;
+  const size_t claim = ran.out.find("Claim       ");
+  ASSERT_NE(claim, ran.out.npos) << ran.out;
+  ran = Run("seller", "answer --json -- " + ran.out.substr(claim + 12, 43) + " 'Signed for'");
+  EXPECT_EQ(ran.code, 0) << ran.out;
+  EXPECT_NE(ran.out.find(R"("kind":"claim-answer")"), std::string::npos) << ran.out;
+  EXPECT_EQ(Run("seller", "answer nonsense 'Signed for'").code, 5);
+  EXPECT_EQ(Run("buyer", "claim -- " + payment_id + " ''").code, 2);
+  ran = Run("seller", "receipts");
+  EXPECT_EQ(ran.code, 0) << ran.out;
+  EXPECT_NE(ran.out.find("Your answer to a claim, TAKEN"), std::string::npos) << ran.out;
+}
+
 TEST_F(WalletProgram, RenewsAndRevokes) {
   ASSERT_EQ(Register("seller", kSellerIban).code, 0);
   Ran ran = Run("seller", "renew --json");

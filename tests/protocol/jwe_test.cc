@@ -82,6 +82,16 @@ TEST(Jwe, TheSamePayloadIsNeverSealedTheSameWayTwice) {
             SealJwe(key.public_key(), "", {}, "p").value());
 }
 
+TEST(Jwe, AContentKeyMadeAheadSealsForItsRecipient) {
+  for (KeyType type : {KeyType::kP256, KeyType::kRsa2048}) {
+    const SoftwareKey key = NewDecryptionKey(type);
+    auto ahead = NewContentKey(key.public_key()).value();
+    const auto compact =
+        SealJweUnder(std::move(ahead), key.public_key(), kX5t, {"r1", NewId()}, "payload").value();
+    EXPECT_EQ(OpenJwe(ParseJwe(compact).value(), *key.AsDecrypter().value()).value(), "payload");
+  }
+}
+
 TEST(Jwe, EveryChangedPartFailsWithTheOneError) {
   for (KeyType type : {KeyType::kP256, KeyType::kRsa2048}) {
     const SoftwareKey key = NewDecryptionKey(type);

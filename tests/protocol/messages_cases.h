@@ -98,12 +98,17 @@ inline std::vector<Case> Cases() {
       Of<SellerChallengePayload>("SellerChallengePayload",
                                  head + R"("exp":1700000060,"r1":$I,"r2":$I,"sblk":$S})", buyer),
       Of<ChallengeBody>("ChallengeBody", R"({"challenge":$J,"handshake":"opaque"})"),
-      Of<SellerConfirmationPayload>("SellerConfirmationPayload",
-                                    R"({"iss":$I,"aud":$I,"r1":$I,"r2":$I,"sblk":$S})", buyer),
+      Of<SellerConfirmationPayload>(
+          "SellerConfirmationPayload",
+          R"({"iss":$I,"aud":$I,"r1":$I,"r2":$I,"sblk":$S,"undertaking":$J})",
+          {"/sblk/buyer", "/undertaking"}),
       Of<SellerConfirmationBody>(
           "SellerConfirmationBody",
           R"({"confirmation":$J,"disclosures":{"seller":$O,"seller_binding":$O}})"),
-      Of<CsblkPayload>("CsblkPayload", head + R"("exp":1,"sblk":$S,"_sd_alg":"sha-256"})", buyer),
+      Of<CsblkPayload>(
+          "CsblkPayload",
+          head + R"("exp":1,"sblk":$S,"_sd_alg":"sha-256","undertaking":$J})",
+          {"/sblk/buyer", "/undertaking"}),
       Of<CsblkBody>("CsblkBody", R"({"csblk":)" + SdJwtText() + "}"),
       Of<CancellationPayload>("CancellationPayload",
                               R"({"iss":$I,"aud":$I,"iat":1,"nonce":$I,"csblk_id":$D})"),
@@ -132,6 +137,23 @@ inline std::vector<Case> Cases() {
           head + R"("result":"pending","refund_id":$D,"payment_id":$D,"amount":$M,)"
                  R"("refunded_total":$M})",
           {"/refunded_total"}),
+      Of<UndertakingPayload>(
+          "UndertakingPayload",
+          R"({"iss":$I,"aud":$I,"iat":1,"sblk_nonce":$I,"terms":"If it\ndoes not come",)"
+          R"("deliver_by":1,"claim_until":1209601})"),
+      Of<RefundClaimPayload>(
+          "RefundClaimPayload",
+          R"({"iss":$I,"aud":$I,"iat":1,"nonce":$I,"payment_id":$D,"statement":"Not\nhere"})"),
+      Of<RefundAnswerPayload>(
+          "RefundAnswerPayload",
+          R"({"iss":$I,"aud":$I,"iat":1,"nonce":$I,"claim":$D,"evidence":"Signed for\nby him"})"),
+      Of<RefundDecisionPayload>(
+          "RefundDecisionPayload",
+          head + R"("claim":$D,"payment_id":$D,"decision":"reject","grounds":"operator",)"
+                 R"("reason":"It was delivered"})"),
+      Of<RefundDecisionPayload>(
+          "RefundDecisionPayloadUnanswered",
+          head + R"("claim":$D,"payment_id":$D,"decision":"refund","grounds":"unanswered"})"),
       Of<MailboxPayload>("MailboxPayload",
                          R"({"iss":$I,"aud":$I,"iat":1,"nonce":$I,"after":0,"wait":30,"ack":4})",
                          {"/ack"}),

@@ -114,7 +114,7 @@ TEST_P(Messages, AreRefusedWithAMemberThatDoesNotBelong) {
   }
   for (const std::string& path : objects) {
     if (path == "/keys/signature" || path == "/keys/encryption") continue;
-    for (const char* name : {"more", "undertaking", "", "ISS"}) {
+    for (const char* name : {"more", "undertaken", "", "ISS"}) {
       Json mutant = golden;
       mutant[Json::json_pointer(path)][name] = 1;
       EXPECT_FALSE(GetParam().reprint(mutant.dump())) << mutant.dump();

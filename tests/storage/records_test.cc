@@ -24,6 +24,7 @@ const std::vector<std::function<bool(std::string_view)>> kDecoders = {
     [](std::string_view v) { return DecodeStanding(v).has_value(); },
     [](std::string_view v) { return DecodeIntent("r", v).has_value() && v[0] == 2; },
     [](std::string_view v) { return DecodeRefund("r", v).has_value(); },
+    [](std::string_view v) { return DecodeClaim("p", v).has_value(); },
 };
 
 IntentRecord MakeRefundIntent() {
@@ -48,6 +49,20 @@ std::vector<std::string> Values() {
       EncodeStanding({StandingKind::kRevoked, RevocationReason::kKeyCompromise, "note", At(5)}),
       EncodeIntent(MakeRefundIntent()),
       EncodeRefund({"r", 5, RefundState::kCompleted, 9}),
+      EncodeClaim({.payment_id = "p",
+                   .claim_id = "c",
+                   .buyer_id = "b",
+                   .seller_id = "s",
+                   .jws = "jws",
+                   .filed_at = At(1),
+                   .answer_by = At(2),
+                   .state = ClaimState::kRefunding,
+                   .due = kNeverDue,
+                   .answer = "answer",
+                   .answered_at = At(3),
+                   .order = ClaimOrder{true, true, "why", At(4), "to buyer", "to seller"},
+                   .attempts = 1,
+                   .refund_id = "r"}),
   };
 }
 
@@ -98,8 +113,11 @@ TEST(Records, WithValuesOutOfRangeAreRefused) {
   std::string fate = EncodeFate({FateKind::kIssued, "c", At(0)});
   fate[1] = 0;
   EXPECT_FALSE(DecodeFate(fate));
-  fate[1] = 7;
+  fate[1] = 9;
   EXPECT_FALSE(DecodeFate(fate));
+  EXPECT_FALSE(DecodeClaim("p", EncodeClaim({.state = static_cast<ClaimState>(7)})));
+  EXPECT_FALSE(DecodeClaim("p", EncodeClaim({.attempts = 1})));
+  EXPECT_FALSE(DecodeClaim("p", EncodeClaim({.refund_id = "r"})));
   EXPECT_TRUE(DecodeStanding(EncodeStanding({.kind = StandingKind::kHeld, .at = At(1)})));
   EXPECT_FALSE(DecodeStanding(EncodeStanding(
       {.kind = StandingKind::kHeld, .reason = RevocationReason::kSuperseded, .at = At(1)})));

@@ -33,6 +33,8 @@ base::Status CheckFinality(const Terms& terms);
 base::Status CheckNeverSent(const Terms& terms);
 base::Status CheckDeadline(const Terms& terms);
 base::Status CheckReturns(const Terms& terms);
+// In checks_statement.cc.
+base::Status CheckStatement(const Terms& terms);
 // In checks_calls.cc.
 base::Status CheckLoad(const Terms& terms);
 base::Status CheckDrain(const Terms& terms);

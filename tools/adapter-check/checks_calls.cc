@@ -32,6 +32,8 @@ constexpr Check kChecks[] = {
      "--enrolment-code", CheckEnrolment},
     {"notices", "gives the same notices for ever", PAYGATE_BANK_CAP_NOTICES, nullptr,
      CheckNotices},
+    {"statement", "lists each completed order once, for ever the same", PAYGATE_BANK_CAP_STATEMENT,
+     nullptr, CheckStatement},
     {"load", "keeps the rules under calls from eight threads", 0, nullptr, CheckLoad},
     {"drain", "drain waits for all, and nothing comes after close", 0, nullptr, CheckDrain},
     {"leaks", "close frees threads, files and memory", 0, nullptr, CheckLeaks},

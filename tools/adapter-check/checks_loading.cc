@@ -22,9 +22,14 @@ const char* LacksFor(const paygate_bank_adapter_v1& t) {
     return "verify_enrolment, and declares ENROLMENT";
   if ((t.capabilities & PAYGATE_BANK_CAP_RETURNS) && !t.prepare_return)
     return "prepare_return, and declares RETURNS";
-  if (!(t.capabilities & PAYGATE_BANK_CAP_NOTICES)) return nullptr;
-  const bool covered = t.size >= offsetof(paygate_bank_adapter_v1, notices) + sizeof(t.notices);
-  return covered && t.notices ? nullptr : "notices, and declares NOTICES";
+  using Table = paygate_bank_adapter_v1;  // one that ends before what follows is fine
+  const bool notices = t.size >= offsetof(Table, notices) + sizeof(t.notices) && t.notices;
+  if ((t.capabilities & PAYGATE_BANK_CAP_NOTICES) && !notices)
+    return "notices, and declares NOTICES";
+  const bool statement = t.size >= offsetof(Table, statement) + sizeof(t.statement) && t.statement;
+  if ((t.capabilities & PAYGATE_BANK_CAP_STATEMENT) && !statement)
+    return "statement, and declares STATEMENT";
+  return nullptr;
 }
 
 struct Sentence {

@@ -129,7 +129,37 @@ void Recorder::OnNotices(void* ctx, const paygate_bank_notice_list* list) {
     c.cursors.push_back(Text(n->cursor));
     if (!Printable(c.cursors.back(), PAYGATE_BANK_MAX_CURSOR) ||
         !seen.insert(c.cursors.back()).second)
-      fault = "gives a cursor that is not unique, printable and of 1 to 64 characters";
+      fault = "gives a cursor that is not unique, printable and of 1 to 2048 characters";
+  }
+  Get().Complete(ctx, std::move(c), fault);
+}
+
+void Recorder::OnStatement(void* ctx, const paygate_bank_statement_page* page) {
+  if (!page || page->size < sizeof(*page))
+    return Get().Complete(ctx, {}, "completes without a result");
+  Completion c{.word = page->answered, .more = page->more != 0,
+               .complete_until = page->complete_until};
+  if (!page->answered) return Get().Complete(ctx, std::move(c), "");
+  if (page->count > PAYGATE_BANK_MAX_BOOKINGS)
+    return Get().Complete(ctx, c, "gives more than 256 bookings in one page");
+  c.cursor = Text(page->cursor);
+  std::string fault;
+  if (!Printable(c.cursor, PAYGATE_BANK_MAX_CURSOR))
+    fault = "gives a cursor that is not printable and of 1 to 2048 characters";
+  for (uint32_t i = 0; i < page->count && fault.empty(); ++i) {
+    const paygate_bank_booking* b = page->bookings ? page->bookings[i] : nullptr;
+    if (!b || b->size < sizeof(*b) || b->kind < PAYGATE_BANK_BOOKED_TRANSFER ||
+        b->kind > PAYGATE_BANK_BOOKED_RETURN || b->amount_minor_units <= 0 ||
+        !Printable(Text(b->id), PAYGATE_BANK_MAX_BOOKING_ID) || Text(b->currency).size() != 3) {
+      fault = "gives a booking without a kind, an id, an amount or a currency that exists";
+      break;
+    }
+    c.bookings.push_back({.id = Text(b->id),
+                          .currency = Text(b->currency),
+                          .reference = Text(b->bank_reference),
+                          .kind = b->kind,
+                          .amount = b->amount_minor_units,
+                          .booked = b->booked});
   }
   Get().Complete(ctx, std::move(c), fault);
 }

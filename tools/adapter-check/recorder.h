@@ -22,9 +22,19 @@ namespace paygate::adaptercheck {
 constexpr std::chrono::seconds kPromptly{5};
 
 struct Completion {
-  uint32_t word = 0;  // outcome, verdict, or whether the notices were answered
+  uint32_t word = 0;  // outcome, verdict, or whether notices or statement were answered
   std::string reason, reference, currency;
   std::vector<std::string> cursors;
+  struct Booking {
+    std::string id, currency, reference;
+    uint32_t kind = 0;
+    int64_t amount = 0, booked = 0;
+    bool operator==(const Booking&) const = default;
+  };
+  std::vector<Booking> bookings;  // of a statement, as the next
+  std::string cursor;
+  bool more = false;
+  int64_t complete_until = 0;
 };
 
 class Recorder {
@@ -49,6 +59,7 @@ class Recorder {
   static void OnTransfer(void* ctx, const paygate_bank_result* result);
   static void OnVerified(void* ctx, const paygate_bank_verification* verification);
   static void OnNotices(void* ctx, const paygate_bank_notice_list* list);
+  static void OnStatement(void* ctx, const paygate_bank_statement_page* page);
 
  private:
   struct Call {

@@ -176,6 +176,12 @@ Result<Completion> Subject::Notices(const std::string& cursor) {
   }));
 }
 
+Result<Completion> Subject::Statement(const std::string& cursor) {
+  return End(Recorder::Get().Start("statement", [&](void* ctx) {
+    return table().statement(handle(), cursor.c_str(), Recorder::OnStatement, ctx);
+  }));
+}
+
 base::Status Subject::Drain() {
   auto drained = std::make_shared<std::promise<void>>();
   auto end = drained->get_future();

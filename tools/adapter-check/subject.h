@@ -64,6 +64,7 @@ class Subject {
   base::Result<Completion> Enrol(const std::string& code, const std::string& digest,
                                  const std::string& id);
   base::Result<Completion> Notices(const std::string& cursor);
+  base::Result<Completion> Statement(const std::string& cursor);
   int64_t Now() const { return base::ToNumericDate(clock_.Now()); }
   std::string NewId();  // 43 base64url characters, never the same
 

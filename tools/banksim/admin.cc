@@ -19,6 +19,9 @@ constexpr char kHelp[] =
     "GET    /transactions/ID            the truth about one: payment_id, TxId or UETR\n"
     "GET    /statements/IBAN            camt.053\n"
     "GET    /notifications/IBAN         camt.054\n"
+    "GET    /bookings/BIC               camt.054 of the gateway's orders, as the gateway reads it\n"
+    "POST   /accounts/IBAN/revoke       the certificates of who enrolled for it end, ?reason=…\n"
+    "POST   /accounts/IBAN/close        for good; its certificates end with it\n"
     "GET    /rules                      the faults in force, and how often each struck\n"
     "POST   /rules {\"fault\":\"lost\"}     add one; keys as in the configuration's [[rule]]\n"
     "DELETE /rules/NUMBER, /rules       remove one, or all\n"
@@ -114,6 +117,9 @@ Network::Page Network::Admin(const Request& request) {
   if (get && words[0] == "transactions") return TransactionPage(words[1]);
   if (get && words[0] == "statements") return ReportPage(true, words[1]);
   if (get && words[0] == "notifications") return ReportPage(false, words[1]);
+  if (get && words[0] == "bookings") return BookingsPage(words[1]);
+  if (request.method == "POST" && words[0] == "accounts")
+    return OrderPage(request, words[1], words[2]);
   if (words[0] == "rules") return RulesPage(request, words[1]);
   if (request.method == "POST" && words[0] == "banks") return BankPage(request, words[1], words[2]);
   return {request.path == "/" ? 200 : 404, kHelp, "text/plain"};
@@ -192,6 +198,30 @@ Network::Page Network::ReportPage(bool statement, const std::string& iban) {
   });
   if (body.empty()) return {404, "{\"error\":\"no such account\"}\n"};
   return {200, body, "application/xml"};
+}
+
+Network::Page Network::BookingsPage(const std::string& bic) {
+  for (const Site& s : sites_)
+    if (s.bank->bic() == bic)
+      return {200, s.bank->Bookings(0, iso::kMaxBookings).body, "application/xml"};
+  return {404, "{\"error\":\"no such bank\"}\n"};
+}
+
+Network::Page Network::OrderPage(const Request& request, const std::string& iban,
+                                 const std::string& what) {
+  const auto given = request.query.find("reason");
+  const std::string reason = given == request.query.end() ? "keyCompromise" : given->second;
+  if (reason != "keyCompromise" && reason != "cessationOfOperation" && reason != "superseded")
+    return {400, "{\"error\":\"reason: keyCompromise, cessationOfOperation or superseded\"}\n"};
+  for (const AccountConfig& account : config_.accounts) {
+    if (account.iban != iban || (what != "revoke" && what != "close")) continue;
+    for (Site& s : sites_) {
+      if (s.bank->bic() != account.bank) continue;
+      const bool done = what == "close" ? s.bank->Close(iban) : s.bank->Revoke(iban, reason);
+      return {200, json{{"done", done}}.dump() + "\n"};
+    }
+  }
+  return {404, "{\"error\":\"no such account, or no such order\"}\n"};
 }
 
 Network::Page Network::RulesPage(const Request& request, const std::string& number) {

@@ -154,6 +154,12 @@ Response Bank::Treat(const iso::Message& message, const std::string& content) {
     if (fault && (fault->fault == FaultKind::kLost || fault->fault == FaultKind::kAdmi))
       return records;
     answer = AnswerTo(message, content, fault, books, records);
+    // How the statement will list it is decided with the deed, and durable with it.
+    occasion.message = "camt.054.001.08";
+    for (Record& record : records)
+      if (const auto rule = record.postings.empty() ? std::nullopt : rules_.Decide(occasion))
+        record.code = Name(rule->fault);
+    occasion.message = iso::NameOf(message.body);
     ScheduleMore(records, fault, *answer);
     return records;
   });
@@ -166,7 +172,7 @@ Response Bank::Treat(const iso::Message& message, const std::string& content) {
   else if (kind == FaultKind::kMalformed)
     response = Signed(PrintFromHere(*answer) + "</BizMsg>");
   else if (answer)
-    response = Signed(PrintFromHere(*answer));
+    response = Signed(PrintFromHere(kind == FaultKind::kLie ? Contrary(*answer) : *answer));
   if (kind == FaultKind::kWrongSignature) response.signature = key_.Sign("other bytes");
   response.fault = fault;
   response.latency_ms = LatencyOf(occasion);
@@ -248,6 +254,78 @@ void Bank::ScheduleMore(std::vector<Record>& records, const std::optional<Rule>&
     default:
       return;
   }
+}
+
+Response Bank::Notice(uint64_t after, uint64_t& number) {
+  std::string message;
+  ledger_.Change([&](Books& books) -> std::vector<Record> {
+    const auto next = books.NoticeAfter(self_.bic, after);
+    number = next.value_or(0);
+    if (next) message = books.InboxOf(self_.bic)[*next - 1];
+    return {};
+  });
+  if (message.empty()) return {};
+  return Signed(std::move(message));
+}
+
+Response Bank::Bookings(uint64_t after, uint64_t limit) {
+  iso::BookingReport report;
+  ledger_.Change([&](Books& books) -> std::vector<Record> {
+    const auto& all = books.BookingsOf(self_.bic);
+    limit = std::min<uint64_t>(limit, iso::kMaxBookings);
+    for (uint64_t i = after; i < all.size() && report.bookings.size() < limit; ++i) {
+      const Transaction& t = *all[i].transaction;
+      report.bookings.push_back(
+          {.number = i + 1,
+           .is_return = !t.original.empty(),
+           .amount = *base::Money::Of(all[i].amount, *base::Currency::Parse(t.currency)),
+           .booked = all[i].time,
+           .reference = all[i].reference,
+           .transaction_id = t.id,
+           .uetr = t.uetr,
+           .own_id = t.own_id});
+    }
+    report.more = after + report.bookings.size() < all.size();
+    report.complete_until = report.more ? report.bookings.back().booked : Now();
+    return {};
+  });
+  return Signed(PrintFromHere(std::move(report)));
+}
+
+bool Bank::Revoke(const std::string& account, const std::string& reason) {
+  bool done = false;
+  ledger_.Change([&](Books& books) {
+    std::vector<Record> records;
+    if (auto order = books.DecideRevoke(account, reason, Now())) {
+      Schedule(records,
+               iso::ParticipantNotice{.id = iso::FreshId('N'),
+                                      .participant_id = order->creditor,
+                                      .reason = reason},
+               NowMs());
+      records.push_back(std::move(*order));
+      done = true;
+    }
+    return records;
+  });
+  return done;
+}
+
+bool Bank::Close(const std::string& account) {
+  bool done = false;
+  ledger_.Change([&](Books& books) {
+    std::vector<Record> records;
+    if (auto order = books.DecideClose(account, Now())) {
+      for (const std::string& participant : books.EndedWith(account))
+        Schedule(records,
+                 iso::ParticipantNotice{
+                     .id = iso::FreshId('N'), .participant_id = participant, .closed = true},
+                 NowMs());
+      records.push_back(std::move(*order));
+      done = true;
+    }
+    return records;
+  });
+  return done;
 }
 
 Response Bank::Inbox(uint64_t after, int64_t wait_ms) {

@@ -34,6 +34,13 @@ class Bank {
   // The first inbox message after `after`, at once or within wait_ms; an empty body if there is
   // none.
   Response Inbox(uint64_t after, int64_t wait_ms);
+  // The first notice after `after`, with its number; an empty body if there is none.
+  Response Notice(uint64_t after, uint64_t& number);
+  // camt.054: at most `limit` of what was booked on the gateway's orders after the first `after`.
+  Response Bookings(uint64_t after, uint64_t limit);
+  // Orders of the bank's staff; false if there is nothing to do.
+  bool Revoke(const std::string& account, const std::string& reason);
+  bool Close(const std::string& account);
   uint64_t NewestInInbox() { return ledger_.NewestIn(bic()); }
 
   const std::string& bic() const { return self_.bic; }

@@ -22,6 +22,13 @@ std::string SettlementOf(const std::string& bank, const std::string& currency) {
   return "settlement:" + bank + ":" + currency;
 }
 
+// The first line of the remittance, as docs/formats/iso20022.md has it.
+std::string OwnIdOf(const CreditTransfer& t) {
+  constexpr std::string_view kMark = "/PGID/";
+  if (t.remittance.empty() || !t.remittance[0].starts_with(kMark)) return "";
+  return t.remittance[0].substr(kMark.size());
+}
+
 std::string CodeDigest(const std::string& account, const std::string& code) {
   return base::Sha256("enrolment code\n" + account + "\n" + code);
 }
@@ -141,7 +148,7 @@ std::string Books::WhyNot(const std::string& bank, const Record& move, bool chec
   const AccountConfig* creditor = Account(move.creditor);
   if (!debtor || (check_agents && (debtor->bank != bank || debtor_agent != bank))) return "AC02";
   if (!creditor || (check_agents && creditor->bank != creditor_agent)) return "AC03";
-  if (debtor->closed || creditor->closed) return "AC04";
+  if (IsClosed(debtor->iban) || IsClosed(creditor->iban)) return "AC04";
   for (const AccountConfig* side : {debtor, creditor})
     if (side->currency.code() != move.currency) return "AM03";
   int64_t after;
@@ -181,6 +188,7 @@ Decision<Answer> Books::DecideTransfer(const std::string& bank, const CreditTran
            .currency = std::string(t.amount.currency().code()),
            .debtor = t.debtor_account,
            .creditor = t.creditor_account,
+           .text = OwnIdOf(t),
            .amount = t.amount.minor_units()};
   r.reason = now > t.deadline            ? "TM01"
              : !treatment.reject.empty() ? treatment.reject
@@ -216,6 +224,7 @@ Decision<Answer> Books::DecideReturn(const std::string& bank, const PaymentRetur
            .content = content,
            .currency = std::string(p.amount.currency().code()),
            .original = p.original.transaction_id,
+           .text = p.refund_id,
            .amount = p.amount.minor_units()};
   const Transaction* original = Find(p.original.transaction_id);
   if (now > p.deadline) {
@@ -280,9 +289,10 @@ Verdict Books::VerifyAccount(const std::string& bank, const std::string& iban,
                              const std::string& participant) const {
   const AccountConfig* a = Account(iban);
   if (!a || a->bank != bank) return {false, "AC01", ""};
-  if (a->closed) return {false, "AC04", ""};
+  if (IsClosed(iban)) return {false, "AC04", ""};
   const auto it = enrolments_.find(iban);
-  if (it == enrolments_.end() || participant.empty() || it->second.participant != participant)
+  if (it == enrolments_.end() || participant.empty() || it->second.participant != participant ||
+      revoked_.contains(participant))
     return {false, "AG01", ""};
   return {true, "", std::string(a->currency.code())};
 }
@@ -291,7 +301,7 @@ Decision<Verdict> Books::DecideEnrolment(const std::string& bank, const Verifica
                                          int64_t now) const {
   const AccountConfig* a = Account(v.account);
   if (!a || a->bank != bank) return {{false, "AC01", ""}, {}};
-  if (a->closed) return {{false, "AC04", ""}, {}};
+  if (IsClosed(v.account)) return {{false, "AC04", ""}, {}};
   const Verdict refused{false, "AG01", ""};
   const Verdict verified{true, "", std::string(a->currency.code())};
   if (a->enrolment_code.empty() || v.participant_id.empty()) return {refused, {}};

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -37,6 +38,8 @@ struct Transaction {
   int64_t returned = 0;  // of a transfer, so far
   int64_t due = 0;       // pending: when it settles
   int64_t decided = 0;
+  std::string own_id;           // the payment_id or refund_id that the order told
+  std::string statement_fault;  // a rule's word on how the statement lists it
   std::string ReferenceText() const;  // the bank's own; empty unless completed
 };
 
@@ -78,6 +81,12 @@ class Books {
   std::optional<Record> DecideSettlement(const std::string& transaction, int64_t now) const;
   Verdict VerifyAccount(const std::string& bank, const std::string& account,
                         const std::string& participant) const;
+  // Orders of the bank's staff; no record if there is nothing to do (any more).
+  std::optional<Record> DecideRevoke(const std::string& account, const std::string& reason,
+                                     int64_t now) const;
+  std::optional<Record> DecideClose(const std::string& account, int64_t now) const;
+  // Whose certificates end when the account is closed.
+  std::vector<std::string> EndedWith(const std::string& account) const;
   Decision<Verdict> DecideEnrolment(const std::string& bank,
                                     const bank::iso20022::VerificationRequest& request,
                                     int64_t now) const;
@@ -102,11 +111,21 @@ class Books {
     return scheduled_;
   }
   const std::vector<std::string>& InboxOf(const std::string& bank) const;
+  // The number of the first notice in the inbox (an acmt.024 that answers nothing) after `after`.
+  std::optional<uint64_t> NoticeAfter(const std::string& bank, uint64_t after) const;
+  // What a bank has booked for good on the gateway's orders; the first is number 1.
+  struct Booked {
+    const Transaction* transaction;
+    int64_t amount, time;
+    std::string reference;
+  };
+  const std::vector<Booked>& BookingsOf(const std::string& bank) const;
 
  private:
   struct Enrolment {
     std::string registration, participant, code;
     std::vector<std::string> refused;  // registrations; each is a try
+    std::vector<std::string> all;      // participants who ever enrolled
   };
   std::string WhyNot(const std::string& bank, const Record& move, bool check_agents,
                      const std::string& debtor_agent, const std::string& creditor_agent) const;
@@ -118,6 +137,9 @@ class Books {
   base::Status ApplyPostings(const Record& record);
   base::Status ApplyMove(const Record& record);
   base::Status ApplyInbox(const Record& record);
+  void ApplyOrder(const Record& record);
+  void Book(const Transaction& transaction, int64_t time);
+  bool IsClosed(const std::string& account) const;
   base::Status CheckSums() const;
 
   const Config& config_;
@@ -130,6 +152,10 @@ class Books {
   std::multimap<int64_t, std::string> pending_;
   std::multimap<int64_t, std::pair<std::string, std::string>> scheduled_;  // time → bank, message
   std::map<std::string, std::vector<std::string>> inboxes_;
+  std::map<std::string, std::vector<uint64_t>> notices_;  // numbers in the inbox
+  std::map<std::string, std::vector<Booked>> bookings_;
+  std::set<std::string> closed_;   // accounts, by order
+  std::set<std::string> revoked_;  // participants
 };
 
 }  // namespace paygate::banksim

@@ -9,6 +9,12 @@ using base::Fail;
 
 std::unexpected<base::Error> Misfit(const char* what) { return Fail(ErrorCode::kMalformed, what); }
 
+// Our own print of an acmt.024 without OrgnlAssgnmt.
+bool IsNotice(const std::string& message) {
+  return message.find("<MsgDefIdr>acmt.024.001.03</MsgDefIdr>") != message.npos &&
+         message.find("<OrgnlAssgnmt>") == message.npos;
+}
+
 std::string After(const std::string& account) { return account.substr(account.find(':') + 1); }
 
 }  // namespace
@@ -31,6 +37,7 @@ base::Status Books::Apply(const Record& r) {
       e.registration = r.text;
       e.participant = r.creditor;
       e.code = r.code;
+      e.all.push_back(r.creditor);
       return {};
     }
     case RecordKind::kWrongCode:
@@ -39,6 +46,10 @@ base::Status Books::Apply(const Record& r) {
     case RecordKind::kScheduled:
     case RecordKind::kPosted:
       return ApplyInbox(r);
+    case RecordKind::kRevoked:
+    case RecordKind::kClosed:
+      ApplyOrder(r);
+      return {};
   }
   return Misfit("a record of an unknown kind");
 }
@@ -70,6 +81,7 @@ base::Status Books::ApplyMove(const Record& r) {
     std::erase_if(pending_, [&](const auto& each) { return each.second == t.id; });
     const std::string& who = r.kind == RecordKind::kSettled ? t.creditor : t.debtor;
     lines_[who].push_back({&t, t.amount, r.time});
+    if (r.kind == RecordKind::kSettled) Book(t, r.time);
     return {};
   }
   if (r.transaction.empty() || it != transactions_.end())
@@ -90,13 +102,16 @@ base::Status Books::ApplyMove(const Record& r) {
        .amount = r.amount,
        .original = r.original,
        .due = r.due,
-       .decided = r.time};
+       .decided = r.time,
+       .own_id = r.text,
+       .statement_fault = r.code};
   if (r.kind == RecordKind::kRejected) return {};
   lines_[t.debtor].push_back({&t, -t.amount, r.time});
   if (r.kind == RecordKind::kAccepted)
     pending_.emplace(t.due, t.id);
   else
     lines_[t.creditor].push_back({&t, t.amount, r.time});
+  if (r.kind == RecordKind::kExecuted) Book(t, r.time);
   if (!r.original.empty()) transactions_.at(r.original).returned += r.amount;
   return {};
 }
@@ -109,7 +124,11 @@ base::Status Books::ApplyInbox(const Record& r) {
   const auto it = scheduled_.lower_bound(r.due);
   if (it == scheduled_.end() || it->first != r.due)
     return Misfit("a message that nobody scheduled");
-  inboxes_[it->second.first].push_back(std::move(it->second.second));
+  const std::string& bank = it->second.first;
+  std::string& message = it->second.second;
+  std::vector<std::string>& inbox = inboxes_[bank];
+  if (IsNotice(message)) notices_[bank].push_back(inbox.size() + 1);
+  inbox.push_back(std::move(message));
   scheduled_.erase(it);
   return {};
 }

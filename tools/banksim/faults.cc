@@ -16,7 +16,7 @@ using base::ErrorCode;
 using base::Fail;
 using base::MutexLock;
 
-constexpr std::array<std::string_view, 16> kNames = {"none",
+constexpr std::array<std::string_view, 20> kNames = {"none",
                                                      "reject",
                                                      "lost",
                                                      "answer-lost",
@@ -31,10 +31,19 @@ constexpr std::array<std::string_view, 16> kNames = {"none",
                                                      "wrong-signature",
                                                      "slow",
                                                      "admi",
+                                                     "lie",
+                                                     "left-out",
+                                                     "amount-differs",
+                                                     "reference-differs",
                                                      "restart"};
 
 bool Fits(const Rule& r, const Occasion& o) {
-  const std::string_view message = r.message.empty() ? "pacs.008" : std::string_view(r.message);
+  const bool of_statement = r.fault == FaultKind::kLeftOut ||
+                            r.fault == FaultKind::kAmountDiffers ||
+                            r.fault == FaultKind::kReferenceDiffers;
+  const std::string_view message = !r.message.empty() ? std::string_view(r.message)
+                                   : of_statement     ? "camt.054"
+                                                      : "pacs.008";
   return (r.bank.empty() || r.bank == o.bank) && o.message.starts_with(message) &&
          (r.account.empty() || r.account == o.debtor || r.account == o.creditor) &&
          (r.amount.empty() || r.amount == o.amount);

@@ -32,6 +32,10 @@ enum class FaultKind : uint8_t {
   kWrongSignature,  // applied; the answer's signature does not hold
   kSlow,            // applied; the answer drips over delay_ms
   kAdmi,            // refused as unreadable with an admi.002; nothing happens
+  kLie,             // applied; the answer says the contrary
+  kLeftOut,         // in the statement (camt.054 of the orders): it does not list the order
+  kAmountDiffers,   // likewise: it lists it with another amount
+  kReferenceDiffers,
   kRestart,         // applied and durable; then the whole program starts anew without an answer
 };
 std::string_view Name(FaultKind kind);
@@ -40,7 +44,7 @@ struct Rule {
   FaultKind fault = FaultKind::kNone;
   // All that are set must hold.
   std::string bank;     // BIC
-  std::string message;  // "pacs.008"; empty: pacs.008
+  std::string message;  // "pacs.008"; empty: pacs.008, or camt.054 of a fault of the statement
   std::string account;  // debtor's or creditor's IBAN
   std::string amount;   // "6.66", as messages spell it
   double rate = 1;      // of transactions

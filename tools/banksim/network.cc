@@ -24,6 +24,11 @@ std::map<std::string, uint16_t> ReadPorts(const std::string& path) {
   return ports;
 }
 
+std::string At(const Request& request, const char* key) {
+  const auto it = request.query.find(key);
+  return it == request.query.end() ? std::string() : it->second;
+}
+
 std::optional<uint64_t> Number(const std::string& text) {
   uint64_t value = 0;
   const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -114,6 +119,8 @@ void Network::Pause(double ms) {
 bool Network::OnBankRequest(Bank& bank, const Request& request, Stream& stream) {
   if (request.path == "/inbox" && request.method == "GET")
     return OnInboxRequest(bank, request, stream);
+  if (request.path == "/bookings" && request.method == "GET")
+    return OnBookingsRequest(bank, request, stream);
   if (request.path != "/messages") return WriteResponse(stream, 404, "POST /messages\n");
   if (request.method != "POST") return WriteResponse(stream, 405, "POST /messages\n");
   const auto signature = request.headers.find("message-signature");
@@ -122,25 +129,36 @@ bool Network::OnBankRequest(Bank& bank, const Request& request, Stream& stream) 
       stream);
 }
 
+bool Network::OnBookingsRequest(Bank& bank, const Request& request, Stream& stream) {
+  const auto after = Number(At(request, "after")), limit = Number(At(request, "limit"));
+  if (!after || !limit || *limit == 0)
+    return WriteResponse(stream, 400, "GET /bookings?after=NUMBER&limit=NUMBER\n");
+  const Response response = bank.Bookings(*after, *limit);
+  return WriteResponse(stream, 200, response.body,
+                       {{"Content-Type", "application/xml"},
+                        {bank::iso20022::kSignatureHeader, response.signature}});
+}
+
 bool Network::OnInboxRequest(Bank& bank, const Request& request, Stream& stream) {
-  const auto at = [&](const char* key) {
-    const auto it = request.query.find(key);
-    return it == request.query.end() ? std::string() : it->second;
-  };
-  const bool from_end = at("after") == "newest";
-  const auto after = from_end ? bank.NewestInInbox() : Number(at("after"));
-  const auto wait = at("wait").empty() ? 0 : Number(at("wait"));
+  const std::string begin = At(request, "after"), seconds = At(request, "wait");
+  const bool from_end = begin == "newest";
+  const auto after = from_end ? bank.NewestInInbox() : Number(begin);
+  const auto wait = seconds.empty() ? 0 : Number(seconds);
   if (!after || !wait)
-    return WriteResponse(stream, 400, "GET /inbox?after=NUMBER|newest&wait=SECONDS\n");
+    return WriteResponse(stream, 400,
+                         "GET /inbox?after=NUMBER|newest&wait=SECONDS[&only=notices]\n");
+  const bool only_notices = At(request, "only") == "notices";
   // Where the end is must be known at once: what comes from now on is for this reader.
   const int64_t wait_ms =
       from_end ? 0 : std::min<int64_t>(static_cast<int64_t>(*wait) * 1000, kLongestPollMs);
-  const Response response = bank.Inbox(*after, wait_ms);
+  uint64_t number = *after + 1;
+  const Response response =
+      only_notices ? bank.Notice(*after, number) : bank.Inbox(*after, wait_ms);
   if (response.body.empty())
     return WriteResponse(stream, 204, "", {{"Inbox-Newest", std::to_string(bank.NewestInInbox())}});
   return WriteResponse(stream, 200, response.body,
                        {{"Content-Type", "application/xml"},
-                        {"Inbox-Number", std::to_string(*after + 1)},
+                        {"Inbox-Number", std::to_string(number)},
                         {bank::iso20022::kSignatureHeader, response.signature}});
 }
 

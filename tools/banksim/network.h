@@ -30,6 +30,7 @@ class Network {
   base::Status OpenAll();
   bool OnBankRequest(Bank& bank, const Request& request, Stream& stream);
   bool OnInboxRequest(Bank& bank, const Request& request, Stream& stream);
+  bool OnBookingsRequest(Bank& bank, const Request& request, Stream& stream);
   bool Deliver(const Response& response, Stream& stream);
   bool Drip(const std::string& bytes, int64_t over_ms, Stream& stream);
   void Pause(double ms) EXCLUDES(mutex_);  // ends early when the network stops
@@ -47,6 +48,8 @@ class Network {
   Page TransactionPage(const std::string& id);
   Page ReportPage(bool statement, const std::string& iban);
   Page RulesPage(const Request& request, const std::string& number);
+  Page OrderPage(const Request& request, const std::string& iban, const std::string& what);
+  Page BookingsPage(const std::string& bic);
   Page BankPage(const Request& request, const std::string& bic, const std::string& what);
 
   const Config& config_;

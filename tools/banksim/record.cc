@@ -32,7 +32,7 @@ base::Result<Record> DecodeRecord(std::string_view bytes) {
   r.amount = in.I64();
   r.due = in.I64();
   const uint8_t postings = in.U8();
-  if (kind < 1 || kind > 10 || postings > 4)
+  if (kind < 1 || kind > 12 || postings > 4)
     return base::Fail(base::ErrorCode::kMalformed, "a record of a kind that this release lacks");
   for (uint8_t i = 0; i < postings; ++i) {
     Posting p;

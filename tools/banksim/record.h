@@ -1,5 +1,6 @@
 // Record: one thing that happened on the network; the ledger is a list of them. One flat struct for
-// all kinds: fields that a kind does not use are empty.
+// all kinds: fields that a kind does not use are empty. Of what moves money, `text` is the id that
+// the gateway gave the order, and `code` what is wrong with it in the statement, if a rule says so.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +23,8 @@ enum class RecordKind : uint8_t {
   kWrongCode = 8,  // debtor (the account), text (registration)
   kScheduled = 9,  // a message for the inbox: text, not before `due`
   kPosted = 10,    // the first scheduled message of `due` got the next number
+  kRevoked = 11,   // by order: debtor (the account), creditor (participant), reason
+  kClosed = 12,    // by order: debtor (the account)
 };
 
 struct Posting {

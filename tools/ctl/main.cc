@@ -15,6 +15,7 @@
 #include "gateway/config.h"
 #include "gateway/control_frames.h"
 #include "tools/ctl/audit_export.h"
+#include "tools/ctl/reconcile.h"
 
 namespace {
 
@@ -27,13 +28,21 @@ using paygate::gateway::ControlRequest;
 using Json = nlohmann::ordered_json;
 
 // Documented in docs/man/paygatectl.8.
-enum ExitCode : int { kDone = 0, kRefused = 1, kUsage = 2, kUnreachable = 3, kForbidden = 4 };
+enum ExitCode : int {
+  kDone = 0,
+  kRefused = 1,
+  kUsage = 2,
+  kUnreachable = 3,
+  kForbidden = 4,
+  kNotReconciled = 5
+};
 
 struct Argument {
   const char* name;    // of the control request
   const char* option;  // as CLI11 takes it: "id", or "--reason"
   const char* what;
   bool required;
+  bool is_flag = false;  // takes no value; its own name is sent in place of one
 };
 struct Command {
   std::vector<const char*> words;  // "participants" "show"
@@ -42,9 +51,11 @@ struct Command {
   std::vector<Argument> arguments;
 };
 
+constexpr char kReconcile[] = "reconcile";    // several requests: tools/ctl/reconcile.h
 constexpr char kExport[] = "audit.export";  // several requests: tools/ctl/audit_export.h
 constexpr char kEvidence[] = "evidence";    // its answer goes into a file
 const Argument kId{"id", "id", "ID of the participant (22 characters)", true};
+const Argument kClaim{"claim", "claim", "ID of the claim, or of its payment", true};
 const Argument kLimit{"limit", "--limit", "Rows at most (1 to 200; 50)", false};
 
 const std::vector<Command> kCommands = {
@@ -63,6 +74,18 @@ const std::vector<Command> kCommands = {
      "What became of a payment",
      {{"payment_id", "payment_id", "As in the receipt", true}}},
     {{"intents"}, "intents.list", "Payments that are not settled, oldest first", {kLimit}},
+    {{"claims"},
+     "claims.list",
+     "Refund claims that are not closed, those first that are due first",
+     {kLimit, {"skip", "--skip", "Leave out so many", false}}},
+    {{"claim", "show"}, "claims.show", "One, with what both sides say", {kClaim}},
+    {{"claim", "decide"},
+     "claims.decide",
+     "Decide on one that the seller answered; both sides are told",
+     {kClaim,
+      {"decision", "--refund", "Give the buyer back what is left of the price", false, true},
+      {"decision", "--reject", "Give nothing back", false, true},
+      {"reason", "--reason", "One line; buyer and seller will read it", true}}},
     {{"revoke"},
      "participants.revoke",
      "End a participant's certificates, for good",
@@ -78,6 +101,13 @@ const std::vector<Command> kCommands = {
      "Write the file that proves a payment, for paygate-audit verify-evidence",
      {{"payment_id", "payment_id", "As in the receipt", true},
       {"out", "--out", "The file (evidence-PAYMENT_ID.json); not overwritten", false}}},
+    {{"reconcile"},
+     kReconcile,
+     "Compare what is stored with the bank's statement, and list every difference",
+     {{"since", "--since",
+       "A day (2027-01-31) or time (…T12:00:00Z): read the statement from its beginning again, and "
+       "list only what ended then or later",
+       false}}},
     {{"audit", "checkpoint"}, "audit.checkpoint", "Sign the audit log's head, and show it", {}},
     {{"audit", "export"},
      kExport,
@@ -91,11 +121,15 @@ Examples:
   paygatectl participants list --limit 20
   paygatectl revoke 3Zr1uXbn5mSg0Yt8c2QdLw --reason keyCompromise     # theft, told by the bank
   paygatectl hold 3Zr1uXbn5mSg0Yt8c2QdLw --note "fraud desk, case 17"
+  paygatectl claim decide CLAIM_ID --refund --reason "the parcel went to another town"
   paygatectl audit export log-2027-01
   paygatectl evidence PAYMENT_ID --out payment.json
+  paygatectl reconcile && echo "store and bank agree"
+  paygatectl reconcile --since 2027-01-01     # the whole statement again
   paygatectl --json payments show PAYMENT_ID | jq .state
 
-Exit codes: 0 done, 1 refused or not found, 2 usage, 3 the engine does not answer, 4 not allowed.)";
+Exit codes: 0 done, 1 refused, not found, or reconcile found a difference, 2 usage, 3 the engine
+does not answer, 4 not allowed, 5 reconcile could not be done.)";
 
 Result<ControlReply> Ask(const std::string& socket, const ControlRequest& request) {
   auto channel = Channel::Connect(socket);
@@ -113,7 +147,8 @@ Result<ControlReply> Ask(const std::string& socket, const ControlRequest& reques
 
 bool IsTime(const std::string& name) {
   return name.ends_with("_at") || name.starts_with("not_") || name == "now" ||
-         name == "deadline" || name == "held_since";
+         name == "answer_by" || name == "deliver_by" || name == "claim_until" ||
+         name == "deadline" || name == "held_since" || name == "statement_complete_until";
 }
 
 std::string Word(const std::string& name, const Json& value) {
@@ -156,7 +191,7 @@ int Finish(const Result<ControlReply>& reply, bool json) {
     if (reply->error_code == Name(ErrorCode::kInvalidArgument)) return kUsage;
     return reply->error_code == Name(ErrorCode::kPermissionDenied) ? kForbidden : kRefused;
   }
-  const Json answer = Json::parse(reply->json, nullptr, false);
+  Json answer = Json::parse(reply->json, nullptr, false);
   if (answer.is_discarded()) {
     std::fprintf(stderr, "paygatectl: the engine's answer is no JSON: run one release of both\n");
     return kUnreachable;
@@ -164,22 +199,44 @@ int Finish(const Result<ControlReply>& reply, bool json) {
   if (json) {
     std::printf("%s\n", reply->json.c_str());
   } else {
+    if (answer.is_object()) answer.erase("meters");  // of status: for programs
     Print(answer, "");
   }
   return kDone;
 }
 
-int Export(const std::string& socket, const std::string& directory, bool json) {
-  ControlReply refusal;
-  const auto ask = [&](const std::string& command,
-                       const std::map<std::string, std::string>& arguments) -> Result<std::string> {
+// For what takes several requests; the first refusal is kept.
+paygate::tools::ctl::Asker AskerFor(const std::string& socket, ControlReply& refusal) {
+  return [&socket, &refusal](
+             const std::string& command,
+             const std::map<std::string, std::string>& arguments) -> Result<std::string> {
     auto reply = Ask(socket, {command, arguments});
     if (!reply) return std::unexpected(reply.error());
     if (reply->ok()) return reply->json;
     refusal = *reply;
     return Fail(ErrorCode::kPermissionDenied, reply->error);
   };
-  const auto exported = paygate::tools::ctl::ExportAuditLog(ask, directory);
+}
+
+int Reconcile(const std::string& socket, const std::string& since, bool json) {
+  ControlReply refusal;
+  const auto reconciled = paygate::tools::ctl::Reconcile(AskerFor(socket, refusal), since);
+  if (!reconciled && !refusal.ok()) {
+    const int code = Finish(refusal, json);
+    return code == kRefused ? kNotReconciled : code;
+  }
+  if (!reconciled) return Finish(std::unexpected(reconciled.error()), json);
+  const int code = Finish(ControlReply{.json = reconciled->json, .error_code = {}, .error = {}},
+                          json);
+  if (code != kDone) return code;
+  if (!reconciled->done) return kNotReconciled;
+  return reconciled->differences == 0 ? kDone : kRefused;
+}
+
+int Export(const std::string& socket, const std::string& directory, bool json) {
+  ControlReply refusal;
+  const auto exported =
+      paygate::tools::ctl::ExportAuditLog(AskerFor(socket, refusal), directory);
   if (!exported && !refusal.ok()) return Finish(refusal, json);
   if (!exported) {
     std::fprintf(stderr, "paygatectl: %s\n", exported.error().message.c_str());
@@ -227,6 +284,12 @@ void AddCommands(CLI::App& app, ControlRequest& request,
     CLI::App* sub = parent->add_subcommand(command.words.back(), command.what);
     sub->fallthrough();
     for (const Argument& argument : command.arguments) {
+      if (argument.is_flag) {
+        sub->add_flag_callback(
+            argument.option,
+            [&given, &argument] { given[argument.name] += argument.option + 2; }, argument.what);
+        continue;
+      }
       sub->add_option(argument.option, given[argument.name], argument.what)
           ->required(argument.required);
     }
@@ -271,6 +334,7 @@ int main(int argc, char** argv) {
     }
     socket = config->ControlSocket();
   }
+  if (request.command == kReconcile) return Reconcile(socket, given["since"], json);
   if (request.command == kExport) return Export(socket, given["directory"], json);
   if (request.command == kEvidence) return WriteEvidence(socket, given, force, json);
   return Finish(Ask(socket, request), json);

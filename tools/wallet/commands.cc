@@ -127,10 +127,13 @@ int RunSell(const Options& options) {
         {ErrorCode::kInvalidArgument, "no price: " + price.error().message + " (as in: 12.50 GBP)"},
         0);
   }
+  const auto promise = UndertakingOf(options, base::ToNumericDate(base::SystemClock().Now()));
+  if (!promise) return ReportError(options, promise.error(), 0);
   auto session = Begin(options);
   if (!session) return ReportError(options, session.error(), 0);
   TellResumed(options, session->resumed);
-  auto answer = session->wallet->client().Sell(options.goods, *price, options.buyer);
+  auto answer =
+      session->wallet->client().Sell(options.goods, *price, options.buyer, *promise);
   if (!answer) return ReportError(options, answer.error(), session->wallet->OpenMessages());
   if (answer->refusal) return ReportRefusal(options, *answer->refusal);
   return PrintSale(options, *answer->value);
@@ -212,6 +215,10 @@ int RunInbox(const Options& options) {
       ReportRefund(options, *message.refund);
       continue;
     }
+    if (message.claim) {
+      ReportClaim(options, *message.claim);
+      continue;
+    }
     code = kNotVerified;
     if (options.json) {
       std::printf("%s\n", protocol::JsonWriter()
@@ -247,6 +254,15 @@ int RunReceipts(const Options& options) {
   for (const auto& record : *refunds) {
     if (record) {
       ReportRefund(options, *record);
+    } else {
+      code = ReportError(options, record.error(), 0);
+    }
+  }
+  auto claims = (*wallet)->client().Claims();
+  if (!claims) return ReportError(options, claims.error(), 0);
+  for (const auto& record : *claims) {
+    if (record) {
+      ReportClaim(options, *record);
     } else {
       code = ReportError(options, record.error(), 0);
     }

@@ -19,11 +19,14 @@ enum ExitCode : int {
 struct Options {
   std::string directory, gateway_url, root_file, passphrase_file;
   bool plain_http = false;
+  bool batch_signatures = false;
   bool json = false;
 
   std::string iban, code_file;                         // register
   std::string goods, amount, currency, buyer, output;  // sell; refund
-  std::string payment_id;                              // refund
+  std::string undertaking, deliver_by, claim_until;    // sell
+  std::string payment_id;                              // refund, claim
+  std::string claim, text;                             // answer; claim, answer
   std::string csblk;                                   // show, pay, cancel
   bool yes = false;                                    // pay, refund, revoke
   int wait_s = 0;                                      // inbox
@@ -36,6 +39,8 @@ int RunShow(const Options& options);
 int RunPay(const Options& options);
 int RunCancel(const Options& options);
 int RunRefund(const Options& options);
+int RunClaim(const Options& options);
+int RunAnswer(const Options& options);
 int RunRenew(const Options& options);
 int RunRevoke(const Options& options);
 int RunInbox(const Options& options);

@@ -58,6 +58,7 @@ base::Result<std::unique_ptr<Wallet>> Wallet::Open(const Options& options,
   ASSIGN_OR_RETURN(wallet->https_, Connect(wallet->config_));
   wallet->transport_ = std::make_unique<PatientTransport>(*wallet->https_);
   participant::ClientOptions client_options;
+  client_options.batch_signatures = options.batch_signatures;
   client_options.wait = [](std::chrono::seconds s) { std::this_thread::sleep_for(s); };
   client_options.progress = [](std::string_view what) { Note(std::string(what)); };
   ASSIGN_OR_RETURN(wallet->client_,
@@ -195,6 +196,7 @@ int Report(const Options& options, const participant::Resumed& resumed) {
   const std::string what(participant::Name(resumed.kind));
   if (resumed.error) return ReportError(options, *resumed.error, 1);
   if (resumed.payment) return ReportPayment(options, *resumed.payment);
+  if (resumed.claim) return ReportClaim(options, *resumed.claim);
   if (resumed.refund) return ReportRefund(options, *resumed.refund);
   if (resumed.revoked) return ReportRevoked(options, *resumed.revoked);
   if (resumed.kind == participant::MessageKind::kRenewal && resumed.identity) {

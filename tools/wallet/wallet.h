@@ -50,6 +50,9 @@ base::Result<WalletConfig> ChooseConfig(const Options& options,
 base::Result<std::unique_ptr<participant::Transport>> Connect(const WalletConfig& config);
 // The CSBLK itself, a file that holds it, or '-' for standard input.
 base::Result<std::string> ReadCsblk(const std::string& argument);
+// What `sell` promises, by its options; nullopt: nothing. kInvalidArgument.
+base::Result<std::optional<participant::Undertaking>> UndertakingOf(const Options& options,
+                                                                    int64_t now);
 base::Result<base::SecretBytes> Passphrase(const Options& options);
 
 // Prints what happened to a message, in words or JSON, and gives its exit code.
@@ -58,6 +61,7 @@ int ReportRefusal(const Options& options, const participant::Refusal& refusal);
 int ReportRenewed(const Options& options, const participant::Identity& identity);
 int ReportRevoked(const Options& options, const participant::Revoked& revoked);
 int ReportRefund(const Options& options, const participant::RefundRecord& record);
+int ReportClaim(const Options& options, const participant::ClaimRecord& record);
 int ReportPayment(const Options& options, const participant::PaymentRecord& record);
 // `open_messages`: whether something is out decides between kUndecided and kUnreachable.
 int ReportError(const Options& options, const base::Error& error, size_t open_messages);

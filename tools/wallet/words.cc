@@ -19,6 +19,15 @@ std::string Line(std::string_view name, std::string_view value) {
   return line + std::string(value) + "\n";
 }
 
+std::string Paragraph(std::string_view name, std::string_view text) {
+  std::string indented;
+  for (const char c : text) {
+    indented.push_back(c);
+    if (c == '\n') indented.append(14, ' ');
+  }
+  return Line(name, indented);
+}
+
 std::string FormatTime(int64_t numeric_date) {
   const std::time_t time = numeric_date;
   std::tm parts{};
@@ -39,6 +48,13 @@ std::string OfferInWords(const participant::CsblkView& view, int64_t now) {
   text += Line("Issued", FormatTime(view.issued));
   text += Line("Expires", FormatTime(view.expires) +
                               (view.expires <= now ? ": EXPIRED, cannot be paid any more" : ""));
+  if (view.undertaking) {
+    const auto& promise = *view.undertaking;
+    text += Line("Promise", "the seller signed to repay you on a claim, if this does not hold:");
+    text += Paragraph("", promise.terms);
+    text += Line("Claims", "from " + FormatTime(promise.deliver_by) + " to " +
+                               FormatTime(promise.claim_until));
+  }
   text += Line("Gateway", view.gateway_id);
   text += Line("CSBLK", view.csblk_id);
   return text;
@@ -53,6 +69,11 @@ std::string OfferAsJson(const participant::CsblkView& view, int64_t now) {
       .String("seller", view.seller_id)
       .String("account", view.account);
   if (!view.sblk.buyer.empty()) json.String("buyer", view.sblk.buyer);
+  if (view.undertaking) {
+    json.String("undertaking", view.undertaking->terms)
+        .Integer("deliver_by", view.undertaking->deliver_by)
+        .Integer("claim_until", view.undertaking->claim_until);
+  }
   return json.Integer("issued", view.issued)
       .Integer("expires", view.expires)
       .Raw("expired", view.expires <= now ? "true" : "false")
@@ -120,6 +141,9 @@ std::string RefusalInWords(const participant::Refusal& refusal) {
        "is too early to renew it (90 days before it expires)"},
       {"account-mismatch", "the account is not the one that your certificate is bound to"},
       {"refund-exceeds-payment", "more than is left of what was paid, refunds under way included"},
+      {"claim-closed",
+       "no claim can be made or answered: the seller gave no undertaking, it is too early or too "
+       "late for it, or it was claimed, answered or decided before"},
       {"not-yours", "it belongs to somebody else"},
       {"not-found", "the gateway knows nothing of the kind that could be used for this"},
       {"same-account", "buyer and seller have the same account"},

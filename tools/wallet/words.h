@@ -8,6 +8,7 @@
 namespace paygate::wallet {
 
 std::string Line(std::string_view name, std::string_view value);  // "  name   value\n"
+std::string Paragraph(std::string_view name, std::string_view text);  // line feeds and all
 std::string FormatTime(int64_t numeric_date);  // 2026-11-22 21:53:56 UTC
 
 std::string OfferInWords(const participant::CsblkView& view, int64_t now);
@@ -18,6 +19,9 @@ std::string ResultAsJson(const participant::PaymentRecord& record);
 
 std::string RefundInWords(const participant::RefundRecord& record);
 std::string RefundAsJson(const participant::RefundRecord& record);
+
+std::string ClaimInWords(const participant::ClaimRecord& record);
+std::string ClaimAsJson(const participant::ClaimRecord& record);
 
 // Why the gateway refused, and what to do now.
 std::string RefusalInWords(const participant::Refusal& refusal);

@@ -2,10 +2,12 @@
 // exception leaves: allocation failure ends the process, and everything else here is a Result.
 #include <charconv>
 #include <cstddef>
+#include <optional>
 
 #include "bank/adapters/embedded/ledger.h"
 #include "bank/include/bank_adapter.h"
 
+using paygate::bank::embedded::BankBooking;
 using paygate::bank::embedded::BankNotice;
 using paygate::bank::embedded::Config;
 using paygate::bank::embedded::Ledger;
@@ -177,13 +179,49 @@ int VerifyEnrolment(paygate_bank* bank, const char* account, const char* code,
                                         Text(participant), ToDone(done, ctx)));
 }
 
-// The cursor is the notice's number, in decimal.
-int Notices(paygate_bank* bank, const char* after, paygate_bank_noticed done, void* ctx) {
-  const std::string_view text = after ? after : "";
+// A cursor is the number of a notice, or of a booking, in decimal.
+std::optional<uint64_t> ToNumber(const char* cursor) {
+  const std::string_view text = cursor ? cursor : "";
   uint64_t number = 0;
   const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (!text.empty() && (error != std::errc() || rest != text.data() + text.size()))
-    return PAYGATE_BANK_E_INPUT;
+  if (text.empty() || (error == std::errc() && rest == text.data() + text.size())) return number;
+  return std::nullopt;
+}
+
+int Statement(paygate_bank* bank, const char* after, paygate_bank_stated done, void* ctx) {
+  const auto from = ToNumber(after);
+  if (!from) return PAYGATE_BANK_E_INPUT;
+  const auto give = [done, ctx, from = *from](bool asked, const Ledger::Statement& page) {
+    std::vector<paygate_bank_booking> bookings;
+    std::vector<const paygate_bank_booking*> list;
+    for (const BankBooking& b : page.bookings)
+      bookings.push_back(
+          {.size = sizeof(paygate_bank_booking),
+           .kind = b.is_return ? PAYGATE_BANK_BOOKED_RETURN : PAYGATE_BANK_BOOKED_TRANSFER,
+           .id = b.transaction.c_str(),
+           .amount_minor_units = b.amount,
+           .currency = b.currency.c_str(),
+           .bank_reference = b.reference.c_str(),
+           .booked = b.time});
+    for (const paygate_bank_booking& booking : bookings) list.push_back(&booking);
+    const std::string cursor = std::to_string(from + page.bookings.size());
+    const auto count = static_cast<uint32_t>(list.size());
+    const paygate_bank_statement_page answer{.size = sizeof(paygate_bank_statement_page),
+                                             .answered = asked ? 1u : 0u,
+                                             .count = asked ? count : 0,
+                                             .more = page.more ? 1u : 0u,
+                                             .bookings = list.data(),
+                                             .cursor = cursor.c_str(),
+                                             .complete_until = page.complete_until};
+    done(ctx, &answer);
+  };
+  return ReturnCode(bank->ledger->AskStatement(*from, PAYGATE_BANK_MAX_BOOKINGS, give));
+}
+
+int Notices(paygate_bank* bank, const char* after, paygate_bank_noticed done, void* ctx) {
+  const auto from = ToNumber(after);
+  if (!from) return PAYGATE_BANK_E_INPUT;
+  const uint64_t number = *from;
   const auto give = [done, ctx, number](bool asked, const std::vector<BankNotice>& page) {
     std::vector<std::string> cursors;
     std::vector<paygate_bank_notice> notices;
@@ -213,7 +251,8 @@ constexpr paygate_bank_adapter_v1 kTable = {
     .version = 1,
     .name = "embedded",
     .capabilities = PAYGATE_BANK_CAP_NOTFOUND_IS_FINAL | PAYGATE_BANK_CAP_RETURNS |
-                    PAYGATE_BANK_CAP_ENROLMENT | PAYGATE_BANK_CAP_NOTICES,
+                    PAYGATE_BANK_CAP_ENROLMENT | PAYGATE_BANK_CAP_NOTICES |
+                    PAYGATE_BANK_CAP_STATEMENT,
     .open = Open,
     .health = Health,
     .prepare = Prepare,
@@ -224,7 +263,8 @@ constexpr paygate_bank_adapter_v1 kTable = {
     .prepare_return = PrepareReturn,
     .drain = Drain,
     .close = Close,
-    .notices = Notices};
+    .notices = Notices,
+    .statement = Statement};
 
 }  // namespace
 

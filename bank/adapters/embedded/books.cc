@@ -17,11 +17,6 @@ std::string CodeDigest(std::string_view account, std::string_view code) {
   return digest;
 }
 
-// Opaque, the same for the same transfer, and it tells nothing about anyone.
-std::string ReferenceOf(const std::string& transaction) {
-  return "EB" + base::Sha256Base64Url("embedded bank reference\n" + transaction).substr(0, 30);
-}
-
 std::unexpected<base::Error> Misfit(const char* what) { return Fail(ErrorCode::kMalformed, what); }
 
 }  // namespace
@@ -291,6 +286,7 @@ base::Status Books::ApplyPostings(const Record& r) {
     return Misfit("a balance that does not follow from the entries before it");
   balances_[from.account] = after_from;
   balances_[to.account] = after_to;
+  Book(r);
   return {};
 }
 

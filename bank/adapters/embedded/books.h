@@ -59,6 +59,14 @@ struct BankNotice {  // what the gateway is told; the first has cursor 1
   std::string participant;
 };
 
+struct BankBooking {  // a completed transfer or return; the first has cursor 1
+  std::string transaction;
+  bool is_return = false;
+  int64_t amount = 0;
+  std::string currency, reference;
+  int64_t time = 0;
+};
+
 struct Totals {
   size_t transfers_completed = 0;
   size_t transfers_pending = 0;
@@ -90,6 +98,9 @@ class Books {
                                      std::string_view reason, int64_t now) const;
   // At most `limit` notices after the first `after`.
   std::vector<BankNotice> NoticesAfter(uint64_t after, size_t limit) const;
+  // Likewise, of what was completed, in the order in which it was.
+  std::vector<BankBooking> BookingsAfter(uint64_t after, size_t limit) const;
+  uint64_t bookings() const { return bookings_.size(); }
   // Who enrolled for the account last; empty for nobody.
   std::string ParticipantOf(std::string_view account) const;
   bool IsClosed(std::string_view account) const;
@@ -134,6 +145,7 @@ class Books {
   base::Status ApplyReturn(const Record& record);
   void ApplyEnrolment(const Record& record);
   void ApplyOrder(const Record& record);
+  void Book(const Record& record);
 
   const Config& config_;
   std::unordered_map<std::string, const Account*> accounts_;  // of the file
@@ -144,8 +156,11 @@ class Books {
   std::set<std::string, std::less<>> closed_;   // accounts, by order
   std::set<std::string, std::less<>> revoked_;  // participants
   std::vector<BankNotice> notices_;
+  std::vector<BankBooking> bookings_;
 };
 
+// Opaque, the same for the same transfer, and it tells nothing about anyone.
+std::string ReferenceOf(const std::string& transaction);
 // The bank's own accounts.
 std::string VaultOf(const std::string& currency);
 std::string SuspenseOf(const std::string& currency);

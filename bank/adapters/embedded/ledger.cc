@@ -71,6 +71,20 @@ base::Status Ledger::Notices(uint64_t after, size_t limit, NoticesDone done) {
   return {};
 }
 
+base::Status Ledger::AskStatement(uint64_t after, size_t limit, StatementDone done) {
+  MutexLock lock(mutex_);
+  RETURN_IF_ERROR(CheckRoom());
+  Statement page{.bookings = books_.BookingsAfter(after, limit),
+                 .more = after + limit < books_.bookings(),
+                 .complete_until = now_()};
+  // Others of that second may follow.
+  if (page.more) page.complete_until = page.bookings.back().time;
+  Enqueue(std::nullopt, [page = std::move(page), done = std::move(done)](bool durable) mutable {
+    done(durable, std::move(page));
+  });
+  return {};
+}
+
 void Ledger::Enqueue(const std::optional<Record>& record,
                      std::move_only_function<void(bool)> done) {
   Waiting entry{.done = std::move(done)};

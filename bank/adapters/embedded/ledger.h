@@ -45,6 +45,14 @@ class Ledger {
   using NoticesDone = std::move_only_function<void(bool asked, std::vector<BankNotice>)>;
   base::Status Notices(uint64_t after, size_t limit, NoticesDone done) EXCLUDES(mutex_);
 
+  struct Statement {
+    std::vector<BankBooking> bookings;
+    bool more = false;
+    int64_t complete_until = 0;
+  };
+  using StatementDone = std::move_only_function<void(bool asked, Statement)>;
+  base::Status AskStatement(uint64_t after, size_t limit, StatementDone done) EXCLUDES(mutex_);
+
   void Drain() EXCLUDES(mutex_);  // returns when nothing waits for an answer
   bool Healthy() const EXCLUDES(mutex_);
   base::Status CheckConservation() const EXCLUDES(mutex_);

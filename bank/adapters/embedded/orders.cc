@@ -1,5 +1,6 @@
-// Orders of the bank's staff: the rest of books.h.
+// Orders of the bank's staff, and the statement: the rest of books.h.
 #include "bank/adapters/embedded/books.h"
+#include "base/crypto.h"
 
 namespace paygate::bank::embedded {
 
@@ -38,6 +39,31 @@ std::vector<BankNotice> Books::NoticesAfter(uint64_t after, size_t limit) const 
   std::vector<BankNotice> page;
   for (uint64_t i = after; i < notices_.size() && page.size() < limit; ++i) {
     page.push_back(notices_[i]);
+  }
+  return page;
+}
+
+std::string ReferenceOf(const std::string& transaction) {
+  return "EB" + base::Sha256Base64Url("embedded bank reference\n" + transaction).substr(0, 30);
+}
+
+// Of a record whose postings are applied: what the bank will never take back is booked.
+void Books::Book(const Record& r) {
+  if (r.kind != RecordKind::kExecuted && r.kind != RecordKind::kSettled &&
+      r.kind != RecordKind::kReturned)
+    return;
+  bookings_.push_back({.transaction = r.transaction,
+                       .is_return = r.kind == RecordKind::kReturned,
+                       .amount = r.postings[1].amount,
+                       .currency = r.currency,
+                       .reference = ReferenceOf(r.transaction),
+                       .time = r.time});
+}
+
+std::vector<BankBooking> Books::BookingsAfter(uint64_t after, size_t limit) const {
+  std::vector<BankBooking> page;
+  for (uint64_t i = after; i < bookings_.size() && page.size() < limit; ++i) {
+    page.push_back(bookings_[i]);
   }
   return page;
 }

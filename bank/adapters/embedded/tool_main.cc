@@ -110,7 +110,7 @@ std::string TimeText(int64_t seconds) {
 void PrintRecord(const Record& r) {
   constexpr const char* kNames[] = {"",         "opened", "executed", "accepted",  "settled",
                                     "rejected", "barred", "enrolled",  "wrong-code",
-                                    "closed",   "revoked"};
+                                    "closed",   "revoked", "returned"};
   std::printf("%s %-10s", TimeText(r.time).c_str(), kNames[static_cast<size_t>(r.kind)]);
   if (!r.transaction.empty()) std::printf(" payment=%s", r.transaction.c_str());
   if (!r.reason.empty()) std::printf(" reason=%s", r.reason.c_str());

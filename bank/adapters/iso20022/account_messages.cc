@@ -10,6 +10,7 @@ namespace {
 constexpr const char* kParticipant = "PGID";
 constexpr const char* kRegistration = "PGRG";
 constexpr const char* kCode = "PGEC";
+constexpr const char* kClosed = "AC04";
 constexpr size_t kMaxChannels = 16;
 
 void PutAssignment(pugi::xml_node root, const Header& header, const char* id) {
@@ -66,6 +67,23 @@ void PutEntry(pugi::xml_node report, const Entry& e, const base::Currency& curre
   PutIf(references, "TxId", e.transaction_id);
 }
 
+base::Result<Body> ReadParticipantNotice(Reader& rpt) {
+  const std::string verified = rpt.Text("Vrfctn", 5);
+  rpt.Require(verified == "false" || verified == "0", "a notice must say that nothing is verified");
+  ParticipantNotice n{.id = rpt.Text("OrgnlId"),
+                      .closed = rpt.OptionalText("Rsn/Cd", 4) == kClosed,
+                      .reason = rpt.OptionalText("Rsn/Prtry")};
+  for (pugi::xml_node node : rpt.All("OrgnlPtyAndAcctId/Pty/CtctDtls", "Othr", kMaxChannels)) {
+    Reader other(node, rpt);
+    if (other.Text("ChanlTp", 4) != kParticipant) continue;
+    rpt.Require(n.participant_id.empty(), "a contact channel stands twice");
+    n.participant_id = other.Text("Id", 64);
+  }
+  rpt.Require(!n.participant_id.empty(), "a notice names no participant (contact channel PGID)");
+  RETURN_IF_ERROR(rpt.status());
+  return Body(std::move(n));
+}
+
 }  // namespace
 
 void Write(pugi::xml_node document, const Header& header, const VerificationRequest& v) {
@@ -113,9 +131,19 @@ void Write(pugi::xml_node document, const Header& header, const VerificationRepo
   PutIf(root, "Rpt/UpdtdPtyAndAcctId/Acct/Ccy", v.verified ? v.currency : "");
 }
 
+void Write(pugi::xml_node document, const Header& header, const ParticipantNotice& n) {
+  pugi::xml_node root = document.append_child("IdVrfctnRpt");
+  PutAssignment(root, header, "MsgId");
+  Put(root, "Rpt/OrgnlId", n.id);
+  Put(root, "Rpt/Vrfctn", "false");
+  Put(root, n.closed ? "Rpt/Rsn/Cd" : "Rpt/Rsn/Prtry", n.closed ? kClosed : n.reason);
+  PutChannel(Add(root, "Rpt/OrgnlPtyAndAcctId/Pty/CtctDtls"), kParticipant, n.participant_id);
+}
+
 base::Result<Body> ReadVerificationReport(Reader& r, const Header& header) {
   CheckAssignment(r, header, "IdVrfctnRpt/Assgnmt/MsgId");
   Reader rpt(r.Node("IdVrfctnRpt/Rpt"), r);
+  if (r.OptionalText("IdVrfctnRpt/OrgnlAssgnmt/MsgId").empty()) return ReadParticipantNotice(rpt);
   const std::string verified = rpt.Text("Vrfctn", 5);
   rpt.Require(verified == "true" || verified == "false" || verified == "1" || verified == "0",
               "Rpt/Vrfctn is not a truth value");

@@ -180,6 +180,64 @@ int VerifyEnrolment(paygate_bank* bank, const char* account, const char* code,
   return Verify(bank, std::move(request), done, ctx);
 }
 
+uint32_t ReasonOf(const iso::ParticipantNotice& notice) {
+  if (notice.closed || notice.reason == "cessationOfOperation")
+    return PAYGATE_BANK_CESSATION_OF_OPERATION;
+  if (notice.reason == "superseded") return PAYGATE_BANK_SUPERSEDED;
+  return PAYGATE_BANK_KEY_COMPROMISE;
+}
+
+int Notices(paygate_bank* bank, const char* after, paygate_bank_noticed done, void* ctx) {
+  auto positions = iso::ParsePositions(Text(after));
+  if (!positions) return PAYGATE_BANK_E_INPUT;
+  const auto give = [done, ctx](const iso::NoticesEnd& end) {
+    std::vector<paygate_bank_notice> notices;
+    std::vector<const paygate_bank_notice*> list;
+    for (const auto& [cursor, notice] : end.list)
+      notices.push_back(
+          {.size = sizeof(paygate_bank_notice),
+           .cursor = cursor.c_str(),
+           .kind = notice.closed ? PAYGATE_BANK_ACCOUNT_CLOSED : PAYGATE_BANK_REVOKE,
+           .reason = ReasonOf(notice),
+           .participant_id = notice.participant_id.c_str()});
+    for (const paygate_bank_notice& notice : notices) list.push_back(&notice);
+    const paygate_bank_notice_list answer{.size = sizeof(paygate_bank_notice_list),
+                                          .answered = end.answered ? 1u : 0u,
+                                          .count = static_cast<uint32_t>(list.size()),
+                                          .notices = list.data()};
+    done(ctx, &answer);
+  };
+  return Taken(bank->banks->AskNotices(std::move(*positions), give));
+}
+
+int Statement(paygate_bank* bank, const char* after, paygate_bank_stated done, void* ctx) {
+  auto positions = iso::ParsePositions(Text(after));
+  if (!positions) return PAYGATE_BANK_E_INPUT;
+  const auto give = [done, ctx](const iso::StatementEnd& end) {
+    std::vector<paygate_bank_booking> bookings;
+    std::vector<const paygate_bank_booking*> list;
+    for (const auto& b : end.bookings)
+      bookings.push_back(
+          {.size = sizeof(paygate_bank_booking),
+           .kind = b.is_return ? PAYGATE_BANK_BOOKED_RETURN : PAYGATE_BANK_BOOKED_TRANSFER,
+           .id = b.id.c_str(),
+           .amount_minor_units = b.amount,
+           .currency = b.currency.c_str(),
+           .bank_reference = b.bank_reference.c_str(),
+           .booked = b.booked});
+    for (const paygate_bank_booking& booking : bookings) list.push_back(&booking);
+    const paygate_bank_statement_page answer{.size = sizeof(paygate_bank_statement_page),
+                                             .answered = end.answered ? 1u : 0u,
+                                             .count = static_cast<uint32_t>(list.size()),
+                                             .more = end.more ? 1u : 0u,
+                                             .bookings = list.data(),
+                                             .cursor = end.cursor.c_str(),
+                                             .complete_until = end.complete_until};
+    done(ctx, &answer);
+  };
+  return Taken(bank->banks->AskStatement(std::move(*positions), give));
+}
+
 void Drain(paygate_bank* bank) { bank->banks->Drain(); }
 void Close(paygate_bank* bank) { delete bank; }
 
@@ -188,8 +246,9 @@ constexpr paygate_bank_adapter_v1 kTable = {
     .version = 1,
     .name = "iso20022",
     // Where a bank does not enforce the deadline, "not found" after it is given as unknown.
-    .capabilities =
-        PAYGATE_BANK_CAP_NOTFOUND_IS_FINAL | PAYGATE_BANK_CAP_RETURNS | PAYGATE_BANK_CAP_ENROLMENT,
+    .capabilities = PAYGATE_BANK_CAP_NOTFOUND_IS_FINAL | PAYGATE_BANK_CAP_RETURNS |
+                    PAYGATE_BANK_CAP_ENROLMENT | PAYGATE_BANK_CAP_NOTICES |
+                    PAYGATE_BANK_CAP_STATEMENT,
     .open = Open,
     .health = Health,
     .prepare = Prepare,
@@ -199,7 +258,9 @@ constexpr paygate_bank_adapter_v1 kTable = {
     .verify_enrolment = VerifyEnrolment,
     .prepare_return = PrepareReturn,
     .drain = Drain,
-    .close = Close};
+    .close = Close,
+    .notices = Notices,
+    .statement = Statement};
 
 }  // namespace
 

@@ -21,6 +21,7 @@
 #include <algorithm>
 #include <set>
 
+#include "bank/adapters/iso20022/positions.h"
 #include "bank/adapters/iso20022/rules.h"
 
 namespace paygate::bank::iso20022 {
@@ -164,6 +165,8 @@ Result<Config> ParseConfig(std::string_view text) {
   RETURN_IF_ERROR(ParseNumbers(root, c));
   const toml::array* banks = root["bank"].as_array();
   if (!banks || banks->empty()) return Bad("there is no [[bank]]; the adapter needs at least one");
+  if (banks->size() > kMaxBanks)
+    return Bad("there are more than " + std::to_string(kMaxBanks) + " [[bank]]");
   std::set<std::string> bics, routes;
   for (const toml::node& node : *banks) {
     const std::string name = "[[bank]] number " + std::to_string(c.banks.size() + 1);

@@ -95,7 +95,7 @@ bool Correspondent::Start(std::shared_ptr<Call> call, const std::string& key, st
   MutexLock lock(mutex_);
   calls_.erase(id);
   std::erase_if(by_key_, [&](const auto& each) { return each.second == id; });
-  if (calls_.empty()) idle_.NotifyAll();
+  if (calls_.empty() && rounds_ == 0) idle_.NotifyAll();
   return false;
 }
 
@@ -205,7 +205,7 @@ void Correspondent::End(uint64_t id, const std::shared_ptr<Call>& call, Transfer
   else
     call->done(std::move(end));
   MutexLock lock(mutex_);
-  if (calls_.empty()) idle_.NotifyAll();
+  if (calls_.empty() && rounds_ == 0) idle_.NotifyAll();
 }
 
 void Correspondent::Remember(const std::string& transaction, const Judgement& judgement) {
@@ -229,7 +229,7 @@ void Correspondent::Drain() {
     for (const auto& [id, call] : waiting) End(id, call, {}, {});
   });
   MutexLock lock(mutex_);
-  while (!calls_.empty()) idle_.Wait(mutex_);
+  while (!calls_.empty() || rounds_ > 0) idle_.Wait(mutex_);
 }
 
 bool Correspondent::Healthy() const {

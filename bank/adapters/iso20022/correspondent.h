@@ -12,10 +12,12 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "bank/adapters/iso20022/config.h"
 #include "bank/adapters/iso20022/exchange.h"
 #include "bank/adapters/iso20022/judgement.h"
+#include "bank/adapters/iso20022/positions.h"
 #include "base/mutex.h"
 
 namespace paygate::bank::iso20022 {
@@ -31,10 +33,36 @@ struct VerificationEnd {
   std::string reason, currency;
 };
 
+struct StatementEnd {
+  struct Booking {
+    std::string id;  // payment_id or refund_id; the TxId if the bank does not give that back
+    bool is_return = false;
+    int64_t amount = 0;
+    std::string currency, bank_reference;
+    int64_t booked = 0;  // Unix seconds, as complete_until
+  };
+  bool answered = false;  // by one bank at least
+  std::vector<Booking> bookings;
+  std::string cursor;  // Positions
+  bool more = false;
+  int64_t complete_until = 0;
+};
+
+struct NoticesEnd {
+  struct One {
+    std::string cursor;
+    ParticipantNotice notice;
+  };
+  bool answered = false;
+  std::vector<One> list;
+};
+
 class Correspondent {
  public:
   using TransferDone = std::move_only_function<void(TransferEnd)>;
   using VerificationDone = std::move_only_function<void(VerificationEnd)>;
+  using StatementDone = std::move_only_function<void(StatementEnd)>;
+  using NoticesDone = std::move_only_function<void(NoticesEnd)>;
   enum class Level { kDebug, kInfo, kWarning, kError };
   struct Environment {
     std::function<int64_t()> unix_time;
@@ -49,6 +77,9 @@ class Correspondent {
   // `message_id` of the request is made here.
   bool Verify(const BankRoute& bank, VerificationRequest request, VerificationDone done)
       EXCLUDES(mutex_);
+  // Of all banks, what comes after these positions.
+  bool AskStatement(Positions after, StatementDone done) EXCLUDES(mutex_);
+  bool AskNotices(Positions after, NoticesDone done) EXCLUDES(mutex_);
   bool Healthy() const EXCLUDES(mutex_);  // at least one bank answered lately
   void Drain() EXCLUDES(mutex_);          // no new calls; returns when there are none
   const Config& config() const { return config_; }
@@ -84,6 +115,18 @@ class Correspondent {
            VerificationEnd verification) EXCLUDES(mutex_);
   void Remember(const std::string& transaction, const Judgement& judgement) REQUIRES(mutex_);
 
+  struct StatementRound;
+  struct NoticesRound;
+  bool BeginRound() EXCLUDES(mutex_);
+  void EndRound() EXCLUDES(mutex_);
+  void Read(const BankRoute& bank, const std::string& path, Exchange::Done done);
+  void OnBookings(StatementRound& round, const BankRoute& bank, size_t limit,
+                  const HttpAnswer& answer) EXCLUDES(mutex_);
+  void AskNotice(const std::shared_ptr<NoticesRound>& round, const BankRoute& bank,
+                 uint64_t after);
+  void OnNotice(const std::shared_ptr<NoticesRound>& round, const BankRoute& bank, uint64_t after,
+                const HttpAnswer& answer) EXCLUDES(mutex_);
+
   void Poll(const BankRoute& bank) EXCLUDES(mutex_);
   void OnInbox(const BankRoute& bank, HttpAnswer answer) EXCLUDES(mutex_);
   void NoteContradiction(const BankRoute& bank, const std::string& transaction, Outcome first,
@@ -100,6 +143,7 @@ class Correspondent {
   base::CondVar idle_;
   bool draining_ GUARDED_BY(mutex_) = false;
   uint64_t next_id_ GUARDED_BY(mutex_) = 1;
+  size_t rounds_ GUARDED_BY(mutex_) = 0;  // in flight
   std::map<uint64_t, std::shared_ptr<Call>> calls_ GUARDED_BY(mutex_);
   std::multimap<std::string, uint64_t> by_key_ GUARDED_BY(mutex_);  // transaction or message id
   std::map<std::string, Inbox> inboxes_ GUARDED_BY(mutex_);         // by BIC

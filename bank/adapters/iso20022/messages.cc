@@ -31,6 +31,8 @@ constexpr std::array<Kind, std::variant_size_v<Body>> kKinds{{
     {"camt.056.001.08", ReadCancellationRequest},
     {"camt.029.001.09", ReadCancellationResult},
     {"admi.002.001.01", ReadMessageRejection},
+    {"acmt.024.001.03", nullptr},  // ReadVerificationReport tells the two apart
+    {kNotification, ReadBookingReport},
     {kStatement, nullptr},
 }};
 

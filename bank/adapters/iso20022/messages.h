@@ -68,12 +68,13 @@ struct StatusReport {
 };
 
 // pacs.004.001.10, one transaction. The schema has no element for a deadline: it travels in
-// RtrRsnInf/AddtlInf as "/RJCTDTTM/" and the time.
+// RtrRsnInf/AddtlInf as "/RJCTDTTM/" and the time; the gateway's own id in another as "/PGID/".
 struct PaymentReturn {
   std::string return_id;
   Original original;
   base::Money amount;
   int64_t deadline = 0;
+  std::string refund_id;  // empty: not told
   std::string reason;  // FOCR, CUST, …
 };
 
@@ -92,6 +93,15 @@ struct VerificationReport {
   bool verified = false;
   std::string reason;    // with not verified
   std::string currency;  // with verified, if told (UpdtdPtyAndAcctId/Acct/Ccy)
+};
+
+// acmt.024.001.03 that answers no request (it has no OrgnlAssgnmt): what the bank once verified of
+// this participant is so no longer. OrgnlPtyAndAcctId has the contact channel PGID, and no account.
+struct ParticipantNotice {
+  std::string id;
+  std::string participant_id;
+  bool closed = false;  // the account (Rsn/Cd AC04); otherwise the certificates must end
+  std::string reason;   // with not closed, Rsn/Prtry: "keyCompromise", …
 };
 
 // camt.056.001.08 and its answer, camt.029.001.09
@@ -114,7 +124,26 @@ struct MessageRejection {
   std::string description;  // at most 350
 };
 
-// camt.053.001.08 (statement) and camt.054.001.08 (notification). Printed, never parsed.
+// camt.054.001.08 to the gateway: what the bank has booked for good on its orders, all currencies,
+// each order once, numbered (NtryRef) from 1 without gaps.
+constexpr size_t kMaxBookings = 100;  // in one message, so that it stays below kMaxMessageBytes
+struct OrderBooking {
+  uint64_t number = 0;
+  bool is_return = false;
+  base::Money amount;
+  int64_t booked = 0;
+  std::string reference;  // AcctSvcrRef
+  std::string transaction_id, uetr;
+  std::string own_id;  // the payment_id or refund_id, as the order told it; empty: it did not
+};
+struct BookingReport {
+  bool more = false;           // LastPgInd is false
+  int64_t complete_until = 0;  // FrToDt/ToDtTm: nothing that was booked before is missing so far
+  std::vector<OrderBooking> bookings;
+};
+
+// camt.053.001.08 (statement) and camt.054.001.08 (notification) of a customer's account. Printed,
+// never parsed.
 struct Entry {
   int64_t amount = 0;  // minor units; a credit is positive
   int64_t booked = 0;
@@ -131,7 +160,8 @@ struct AccountReport {
 
 using Body = std::variant<CreditTransfer, StatusRequest, StatusReport, PaymentReturn,
                           VerificationRequest, VerificationReport, CancellationRequest,
-                          CancellationResult, MessageRejection, AccountReport>;
+                          CancellationResult, MessageRejection, ParticipantNotice, BookingReport,
+                          AccountReport>;
 struct Message {
   Header header;
   Body body;

@@ -103,8 +103,8 @@ base::Result<std::string> PrepareTransfer(const Config& config, const TransferOr
 }
 
 base::Result<std::string> PrepareReturn(const Config& config, const ReturnOrder& o) {
-  if (o.refund_id.empty() || !IsPaymentId(o.payment_id))
-    return Bad("the refund's or the payment's id is missing");
+  if (o.refund_id.empty() || o.refund_id.size() > 64 || !IsPaymentId(o.payment_id))
+    return Bad("the refund's or the payment's id is missing, or too long");
   const BankRoute* bank =
       config.ForBic(std::string_view(o.bank_reference).substr(0, o.bank_reference.find('/')));
   if (!bank) return Bad("the bank reference names no [[bank]] of the configuration");
@@ -122,6 +122,7 @@ base::Result<std::string> PrepareReturn(const Config& config, const ReturnOrder&
                            .original = transfer.original(),
                            .amount = amount,
                            .deadline = p.deadline,
+                           .refund_id = o.refund_id,
                            .reason = "CUST"}});
   return Encode(p);
 }

@@ -8,6 +8,8 @@ namespace {
 constexpr size_t kMaxRemittanceLines = 16;
 constexpr size_t kMaxStatuses = 64;
 constexpr std::string_view kReturnDeadline = "/RJCTDTTM/";
+constexpr std::string_view kOwnId = "/PGID/";
+constexpr size_t kMaxInformation = 16;
 // Parties have names in the schema, which no gateway of ours learns (EPC rule for an unknown name).
 constexpr std::string_view kNoName = "NOTPROVIDED";
 
@@ -172,6 +174,8 @@ void Write(pugi::xml_node document, const Header& header, const PaymentReturn& p
   Put(tx, "ChrgBr", "SLEV");
   Put(tx, "RtrRsnInf/Rsn/Cd", p.reason);
   Put(tx, "RtrRsnInf/AddtlInf", std::string(kReturnDeadline) + FormatTime(p.deadline));
+  if (!p.refund_id.empty())
+    Put(tx, "RtrRsnInf/AddtlInf", std::string(kOwnId) + p.refund_id);
 }
 
 base::Result<Body> ReadPaymentReturn(Reader& r, const Header& header) {
@@ -185,8 +189,14 @@ base::Result<Body> ReadPaymentReturn(Reader& r, const Header& header) {
                   .amount = amount,
                   .reason = tx.Text("RtrRsnInf/Rsn/Cd", 4)};
   tx.Require(!p.original.transaction_id.empty(), "OrgnlTxId is missing");
-  const std::string deadline = tx.Text("RtrRsnInf/AddtlInf", 105);
-  const bool marked = deadline.starts_with(kReturnDeadline);
+  std::string deadline;
+  for (pugi::xml_node node : tx.All("RtrRsnInf", "AddtlInf", kMaxInformation)) {
+    const std::string text = node.child_value();
+    tx.Require(text.size() <= 105, "RtrRsnInf/AddtlInf is too long");
+    if (text.starts_with(kReturnDeadline)) deadline = text;
+    if (text.starts_with(kOwnId)) p.refund_id = text.substr(kOwnId.size());
+  }
+  const bool marked = !deadline.empty();
   tx.Require(marked, "RtrRsnInf/AddtlInf lacks the deadline (/RJCTDTTM/)");
   if (marked)
     tx.Take(ParseTime(std::string_view(deadline).substr(kReturnDeadline.size())), p.deadline,

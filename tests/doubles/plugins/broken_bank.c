@@ -3,6 +3,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -102,9 +103,83 @@ static int bank_prepare(paygate_bank* bank, const paygate_bank_transfer* transfe
   return 0;
 }
 
+/* What was submitted is booked, for 0.01 GBP each; a cursor is a count. */
+enum { MAX_BOOKED = 64 };
+static char booked[MAX_BOOKED][64];
+static unsigned bookings;
+
+static void book(const uint8_t* prepared, size_t size) {
+  pthread_mutex_lock(&mutex);
+  unsigned i = 0;
+  while (i < bookings && strncmp(booked[i], (const char*)prepared, size) != 0) ++i;
+  if (i == bookings && i < MAX_BOOKED && size < sizeof booked[0])
+    memcpy(booked[bookings++], prepared, size);
+  pthread_mutex_unlock(&mutex);
+}
+
+struct question {
+  paygate_bank_stated done;
+  void* ctx;
+  unsigned after;
+};
+
+static void* state(void* arg) {
+  struct question* question = arg;
+  paygate_bank_booking list[MAX_BOOKED];
+  const paygate_bank_booking* pointers[MAX_BOOKED];
+  paygate_bank_statement_page page;
+  char cursor[16];
+  memset(&page, 0, sizeof page);
+  pthread_mutex_lock(&mutex);
+  for (unsigned i = question->after; i < bookings; ++i) {
+    const unsigned n = page.count++;
+    memset(&list[n], 0, sizeof list[n]);
+    list[n].size = sizeof list[n];
+    list[n].kind = PAYGATE_BANK_BOOKED_TRANSFER;
+    list[n].id = booked[i];
+    list[n].amount_minor_units = 1;
+    list[n].currency = "GBP";
+    list[n].bank_reference = "REF";
+    pointers[n] = &list[n];
+  }
+  snprintf(cursor, sizeof cursor, "%u", bookings);
+  pthread_mutex_unlock(&mutex);
+#if BREACH_FORGETS
+  page.count = 0; /* and yet it calls itself complete */
+#endif
+  page.size = sizeof page;
+  page.answered = 1;
+  page.bookings = pointers;
+  page.cursor = cursor;
+  page.complete_until = time(NULL) + 60;
+  question->done(question->ctx, &page);
+  free(question);
+  pthread_mutex_lock(&mutex);
+  --jobs;
+  pthread_cond_broadcast(&idle);
+  pthread_mutex_unlock(&mutex);
+  return NULL;
+}
+
+static int bank_statement(paygate_bank* bank, const char* after, paygate_bank_stated done,
+                          void* ctx) {
+  struct question* question = malloc(sizeof *question);
+  pthread_t thread;
+  (void)bank;
+  if (!question) abort();
+  *question = (struct question){done, ctx, (unsigned)strtoul(after, NULL, 10)};
+  pthread_mutex_lock(&mutex);
+  ++jobs;
+  pthread_mutex_unlock(&mutex);
+  if (pthread_create(&thread, NULL, state, question) != 0) abort();
+  pthread_detach(thread);
+  return PAYGATE_BANK_TAKEN;
+}
+
 static int bank_submit(paygate_bank* bank, const uint8_t* prepared, size_t size,
                        paygate_bank_done done, void* ctx) {
-  (void)bank, (void)prepared, (void)size, (void)later, (void)done, (void)ctx;
+  (void)bank, (void)later, (void)done, (void)ctx;
+  book(prepared, size);
 #if BREACH_TWICE
   later(done, ctx, PAYGATE_BANK_COMPLETED, 2);
 #elif BREACH_INSIDE
@@ -169,6 +244,8 @@ static const paygate_bank_adapter_v1 table = {
     .verify_account = bank_verify_account,
     .drain = bank_drain,
     .close = bank_close,
+    .capabilities = PAYGATE_BANK_CAP_STATEMENT,
+    .statement = bank_statement,
 };
 
 const paygate_bank_adapter_v1* paygate_bank_adapter(uint32_t host_version) {

@@ -16,6 +16,8 @@ void Write(pugi::xml_node document, const Header& header, const VerificationRepo
 void Write(pugi::xml_node document, const Header& header, const CancellationRequest& body);
 void Write(pugi::xml_node document, const Header& header, const CancellationResult& body);
 void Write(pugi::xml_node document, const Header& header, const MessageRejection& body);
+void Write(pugi::xml_node document, const Header& header, const ParticipantNotice& body);
+void Write(pugi::xml_node document, const Header& header, const BookingReport& body);
 void Write(pugi::xml_node document, const Header& header, const AccountReport& body);
 
 base::Result<Body> ReadCreditTransfer(Reader& document, const Header& header);
@@ -27,6 +29,7 @@ base::Result<Body> ReadVerificationReport(Reader& document, const Header& header
 base::Result<Body> ReadCancellationRequest(Reader& document, const Header& header);
 base::Result<Body> ReadCancellationResult(Reader& document, const Header& header);
 base::Result<Body> ReadMessageRejection(Reader& document, const Header& header);
+base::Result<Body> ReadBookingReport(Reader& document, const Header& header);
 
 // What several documents share.
 void PutAgent(pugi::xml_node parent, const std::string& path, const std::string& bic);

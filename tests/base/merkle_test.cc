@@ -1,4 +1,4 @@
-#include "audit/merkle.h"
+#include "base/merkle.h"
 
 #include <gtest/gtest.h>
 
@@ -8,10 +8,10 @@
 #include "base/encoding.h"
 #include "tests/base/property.h"
 
-namespace paygate::audit {
+namespace paygate::base {
 namespace {
 
-std::string Hex(std::string_view text) { return base::HexDecode(text).value(); }
+std::string Hex(std::string_view text) { return HexDecode(text).value(); }
 
 // The log that the first implementations of RFC 6962 were tested with, and its roots.
 const std::vector<std::string> kEntries = {
@@ -37,10 +37,10 @@ struct Tree {
     }
   }
   NodeReader Reader() const {
-    return [this](uint8_t level, uint64_t index) -> base::Result<Hash> {
+    return [this](uint8_t level, uint64_t index) -> Result<Hash> {
       const auto it = nodes.find({level, index});
       if (it != nodes.end()) return it->second;
-      return base::Fail(base::ErrorCode::kNotFound, "no such node");
+      return Fail(ErrorCode::kNotFound, "no such node");
     };
   }
   Frontier frontier;
@@ -56,25 +56,25 @@ Tree TreeOf(size_t size) {
 
 // MTH as RFC 9162 section 2.1.1 writes it.
 Hash Definition(const std::vector<Hash>& leaves, size_t begin, size_t end) {
-  if (begin == end) return base::Sha256("");
+  if (begin == end) return Sha256("");
   if (end - begin == 1) return leaves[begin];
   size_t split = 1;
   while (split * 2 < end - begin) split *= 2;
-  return base::Sha256("\1" + Definition(leaves, begin, begin + split) +
-                      Definition(leaves, begin + split, end));
+  return Sha256("\1" + Definition(leaves, begin, begin + split) +
+                Definition(leaves, begin + split, end));
 }
 
 TEST(Merkle, ARootIsTheKnownOneAtEverySize) {
   Tree tree;
-  EXPECT_EQ(base::HexEncode(tree.frontier.Root()), kRoots[0]);
+  EXPECT_EQ(HexEncode(tree.frontier.Root()), kRoots[0]);
   for (size_t i = 0; i < kEntries.size(); ++i) {
     tree.Append(kEntries[i]);
-    EXPECT_EQ(base::HexEncode(tree.frontier.Root()), kRoots[i + 1]) << i;
-    EXPECT_EQ(base::HexEncode(RootOf(i + 1, tree.Reader()).value()), kRoots[i + 1]) << i;
+    EXPECT_EQ(HexEncode(tree.frontier.Root()), kRoots[i + 1]) << i;
+    EXPECT_EQ(HexEncode(RootOf(i + 1, tree.Reader()).value()), kRoots[i + 1]) << i;
   }
   const auto proof = ConsistencyProof(1, 8, tree.Reader()).value();
   std::vector<std::string> hex;
-  for (const Hash& hash : proof) hex.push_back(base::HexEncode(hash));
+  for (const Hash& hash : proof) hex.push_back(HexEncode(hash));
   EXPECT_EQ(hex, (std::vector<std::string>{
                      "96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7",
                      "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
@@ -96,6 +96,8 @@ TEST(Merkle, EveryProofOfEverySmallTreeHolds) {
     for (uint64_t i = 0; i < size; ++i) {
       const auto proof = InclusionProof(i, size, tree.Reader()).value();
       EXPECT_TRUE(VerifyInclusion(tree.leaves[i], i, size, proof, root)) << i << " in " << size;
+      EXPECT_EQ(RootFromInclusion(tree.leaves[i], i, size, proof).value(), root);
+      EXPECT_EQ(InclusionProofHashes(i, size), proof.size());
     }
     for (uint64_t old = 0; old <= size; ++old) {
       const auto proof = ConsistencyProof(old, size, tree.Reader()).value();
@@ -115,7 +117,7 @@ TEST(Merkle, NoProofExistsForWhatIsNotInTheTree) {
 }
 
 TEST(Merkle, AChangedInclusionProofShowsNothing) {
-  base::ExpectHolds("one flipped bit anywhere", [] {
+  ExpectHolds("one flipped bit anywhere", [] {
     const auto size = *rc::gen::inRange<uint64_t>(2, 200);
     const auto index = *rc::gen::inRange<uint64_t>(0, size);
     const Tree tree = TreeOf(size);
@@ -138,7 +140,7 @@ TEST(Merkle, AChangedInclusionProofShowsNothing) {
 }
 
 TEST(Merkle, AnotherHistoryHasNoConsistencyProof) {
-  base::ExpectHolds("one entry of the past differs", [] {
+  ExpectHolds("one entry of the past differs", [] {
     const auto old_size = *rc::gen::inRange<uint64_t>(1, 100);
     const auto size = *rc::gen::inRange<uint64_t>(old_size, 150);
     const auto changed = *rc::gen::inRange<uint64_t>(0, old_size);
@@ -164,7 +166,7 @@ TEST(Merkle, APerfectOrHugeTreeIsHandledInFewSteps) {
   std::vector<Hash> levels = {HashLeaf("x")};
   while (levels.size() < 41) levels.push_back(HashNode(levels.back(), levels.back()));
   size_t reads = 0;
-  const NodeReader read = [&](uint8_t level, uint64_t) -> base::Result<Hash> {
+  const NodeReader read = [&](uint8_t level, uint64_t) -> Result<Hash> {
     ++reads;
     return levels[level];
   };
@@ -179,4 +181,4 @@ TEST(Merkle, APerfectOrHugeTreeIsHandledInFewSteps) {
 }
 
 }  // namespace
-}  // namespace paygate::audit
+}  // namespace paygate::base

@@ -1,16 +1,12 @@
-#include "audit/merkle.h"
+#include "base/merkle.h"
 
 #include <algorithm>
 #include <bit>
 
 #include "base/crypto.h"
 
-namespace paygate::audit {
+namespace paygate::base {
 
-using base::ErrorCode;
-using base::Fail;
-using base::Result;
-using base::Status;
 
 namespace {
 
@@ -31,7 +27,7 @@ Result<Hash> RangeHash(uint64_t begin, uint64_t end, const NodeReader& read) {
   return HashNode(left, right);
 }
 
-Status NotShown(const char* what) {
+std::unexpected<Error> NotShown(const char* what) {
   return Fail(ErrorCode::kSignatureInvalid, std::string("the proof does not show ") + what);
 }
 
@@ -47,14 +43,14 @@ bool AreHashes(const std::vector<Hash>& proof) {
 }  // namespace
 
 Hash HashLeaf(std::string_view entry) {
-  return base::Sha256(std::string(1, '\0').append(entry));
+  return Sha256(std::string(1, '\0').append(entry));
 }
 
 Hash HashNode(std::string_view left, std::string_view right) {
-  return base::Sha256(std::string(1, '\1').append(left).append(right));
+  return Sha256(std::string(1, '\1').append(left).append(right));
 }
 
-Hash EmptyRoot() { return base::Sha256(""); }
+Hash EmptyRoot() { return Sha256(""); }
 
 Result<Frontier> Frontier::Resume(uint64_t size, const NodeReader& read) {
   RETURN_IF_ERROR(CheckSizes(true, size));
@@ -137,9 +133,18 @@ Result<std::vector<Hash>> ConsistencyProof(uint64_t old_size, uint64_t size,
   return proof;
 }
 
-Status VerifyInclusion(std::string_view leaf, uint64_t index, uint64_t size,
-                       const std::vector<Hash>& proof, std::string_view root) {
-  constexpr const char* kWhat = "that the entry is in the log";
+size_t InclusionProofHashes(uint64_t index, uint64_t size) {
+  size_t hashes = 0;
+  for (uint64_t begin = 0, end = size; end - begin > 1; ++hashes) {
+    const uint64_t middle = begin + Split(end - begin);
+    (index < middle ? end : begin) = middle;
+  }
+  return hashes;
+}
+
+Result<Hash> RootFromInclusion(std::string_view leaf, uint64_t index, uint64_t size,
+                               const std::vector<Hash>& proof) {
+  constexpr const char* kWhat = "that the entry is in the tree";
   if (index >= size || size > kMaxTreeSize || !AreHashes(proof)) return NotShown(kWhat);
   uint64_t at = index, last = size - 1;
   Hash hash(leaf);
@@ -153,7 +158,14 @@ Status VerifyInclusion(std::string_view leaf, uint64_t index, uint64_t size,
     }
     at >>= 1, last >>= 1;
   }
-  if (last != 0 || hash != root) return NotShown(kWhat);
+  if (last != 0) return NotShown(kWhat);
+  return hash;
+}
+
+Status VerifyInclusion(std::string_view leaf, uint64_t index, uint64_t size,
+                       const std::vector<Hash>& proof, std::string_view root) {
+  ASSIGN_OR_RETURN(const Hash shown, RootFromInclusion(leaf, index, size, proof));
+  if (shown != root) return NotShown("that the entry is in the tree");
   return {};
 }
 
@@ -161,8 +173,13 @@ Status VerifyConsistency(uint64_t old_size, std::string_view old_root, uint64_t 
                          std::string_view root, const std::vector<Hash>& proof) {
   constexpr const char* kWhat = "that the later log continues the earlier one";
   if (old_size > size || size > kMaxTreeSize || !AreHashes(proof)) return NotShown(kWhat);
-  if (old_size == size) return proof.empty() && old_root == root ? Status() : NotShown(kWhat);
-  if (old_size == 0) return proof.empty() && old_root == EmptyRoot() ? Status() : NotShown(kWhat);
+  if (old_size == size || old_size == 0) {
+    if (!proof.empty()) return NotShown(kWhat);
+    if (old_root != (old_size == size ? root : std::string_view(EmptyRoot()))) {
+      return NotShown(kWhat);
+    }
+    return {};
+  }
   auto next = proof.begin();
   uint64_t at = old_size - 1, last = size - 1;
   while (at & 1) at >>= 1, last >>= 1;
@@ -188,4 +205,4 @@ Status VerifyConsistency(uint64_t old_size, std::string_view old_root, uint64_t 
   return {};
 }
 
-}  // namespace paygate::audit
+}  // namespace paygate::base

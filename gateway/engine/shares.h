@@ -1,0 +1,35 @@
+// Shares: how much of a lane one client holds at once, queued or running. Nobody gets more than
+// `each`, so that nobody fills the lane alone. Clients who hold nothing cost nothing. Thread-safe.
+#pragma once
+
+#include <string>
+#include <unordered_map>
+
+#include "base/mutex.h"
+
+namespace paygate::gateway::engine {
+
+class Shares {
+ public:
+  explicit Shares(size_t each) : each_(each) {}
+  // False, and nothing is taken: the client has its share already.
+  bool Take(const std::string& client) EXCLUDES(mutex_) {
+    base::MutexLock lock(mutex_);
+    size_t& held = held_[client];
+    if (held >= each_) return false;
+    ++held;
+    return true;
+  }
+  void GiveBack(const std::string& client) EXCLUDES(mutex_) {
+    base::MutexLock lock(mutex_);
+    auto found = held_.find(client);
+    if (found != held_.end() && --found->second == 0) held_.erase(found);
+  }
+
+ private:
+  const size_t each_;
+  base::Mutex mutex_;
+  std::unordered_map<std::string, size_t> held_ GUARDED_BY(mutex_);
+};
+
+}  // namespace paygate::gateway::engine
