@@ -19,8 +19,9 @@ namespace paygate::gateway::engine {
 
 class Envelope {
  public:
-  // `batch`: sign as batches for readers that take them; otherwise each message alone.
-  Envelope(const KeysInForce& keys, bool batch) : keys_(keys), batch_(batch), batches_(keys) {}
+  // `batch`: sign batches for readers that take them; otherwise each message alone.
+  explicit Envelope(const KeysInForce& keys, bool batch = false)
+      : keys_(keys), batch_(batch), batches_(keys) {}
 
   // Form and header: encrypted to a certificate of the gateway that is in use, with exactly the
   // extra member named

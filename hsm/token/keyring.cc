@@ -116,7 +116,8 @@ Outcome Keyring::Sign(const Entry& entry, const Operation& operation) {
   }
   Outcome signature = entry.signer->Sign({kind, operation.bytes});
   if (signature) {
-    auto level = kind == StatementKind::kJws ? base::LogLevel::kDebug : base::LogLevel::kInfo;
+    const bool routine = kind == StatementKind::kJws || kind == StatementKind::kBatchRoot;
+    auto level = routine ? base::LogLevel::kDebug : base::LogLevel::kInfo;
     base::Log(level, "signed", {{"label", entry.grant.label},
                                 {"kind", Name(kind)},
                                 {"sha256", base::HexEncode(base::Sha256(operation.bytes))}});

@@ -100,6 +100,8 @@ Rig::Rig(hsm::KeyType type, TokenSpeed speed) : type_(type) {
   StartProcesses();
 
   hsm::token::TokenClientOptions options;
+  // Everyone's operations queue for one session.
+  if (speed == TokenSpeed::kScripted) options.operation_deadline = std::chrono::seconds(20);
   for (uint32_t i = 0; i < config_.token.ProcessCount(); ++i) {
     options.sockets.push_back(config_.TokenSocket(i));
   }

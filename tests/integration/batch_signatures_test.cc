@@ -93,7 +93,7 @@ TEST_F(SlowTokenWallets, AWalletThatAsksKeepsResultsThatVerifyWithoutAskingAgain
   ASSERT_EQ(ran.code, 0) << ran.out;
   ran = Run("seller", "inbox --json");
   EXPECT_EQ(ran.code, 0) << ran.out;
-  EXPECT_EQ(ran["result"], "completed") << ran.out;
+  EXPECT_EQ(ran["status"], "completed") << ran.out;
   for (const char* who : {"seller", "buyer"}) {
     ran = Run(who, "receipts");
     EXPECT_EQ(ran.code, 0) << ran.out;
