@@ -281,8 +281,8 @@ void EvidenceCase::FillLog(EvidenceFile& file) const {
       }
       return false;
     }();
-    const bool ours = of_claim || entry.subject() == file.payment_id || entry.subject() == buyer.id ||
-                      entry.subject() == seller.id ||
+    const bool ours = of_claim || entry.subject() == file.payment_id ||
+                      entry.subject() == buyer.id || entry.subject() == seller.id ||
                       entry.subject() == DocumentDigest(file.csblk) ||
                       std::ranges::any_of(file.refunds, [&](const EvidenceAct& refund) {
                         return DocumentDigest(refund.authorisation) == entry.subject();
