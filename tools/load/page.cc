@@ -54,6 +54,7 @@ th{color:var(--soft);font-weight:600}th:first-child,td:first-child{text-align:le
 tr:last-child td{border-bottom:0}
 td{overflow-wrap:anywhere}
 .wide{overflow-x:auto}
+
 .two{display:grid;align-items:start;grid-template-columns:repeat(auto-fit,minmax(380px,1fr));gap:0 16px}
 footer{color:var(--soft);font-size:13px;margin-top:26px;overflow-wrap:anywhere}
 @media print{:root{--paper:#fff;--card:#fff;--ink:#000;--soft:#444;--rule:#ccc;--band:#0000000a;
