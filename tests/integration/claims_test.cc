@@ -84,6 +84,14 @@ struct ClaimWallets : Wallets {
   }
   void TearDown() override {
     EXPECT_EQ(gateway.TotalMoney(), all);
+    // Whatever came of the claim, its evidence is valid.
+    Ran made;
+    EXPECT_TRUE(Eventually([&] {
+      made = Ctl("evidence --force --out " + File("evidence.json") + " -- " + payment_id);
+      return made.code == 0;
+    })) << made.out;
+    EXPECT_NO_THROW(RunProgram({doubles::Program("paygate-audit"), "verify-evidence",
+                                File("evidence.json"), "--root", File("root.pem")}));
     Wallets::TearDown();
   }
   void Turn(seconds by) {
