@@ -106,6 +106,19 @@ TEST(Report, OfWhatIsNoResultIsRefused) {
   EXPECT_FALSE(HtmlComparison(Result(Sample()), Json{{"version", 1}}));
 }
 
+TEST(Report, OfAForeignResultWithNumbersBeyondAllMeasureEnds) {
+  Json json = Result(Sample());
+  json["seconds"][0]["t"] = 9007199254740993.0;
+  json["seconds"][1]["t"] = 9007199254740995.0;
+  json["seconds"][2]["payments"] = 1.7e308;
+  json["seconds"][3]["p50_ms"] = 1e-300;
+  json["seconds"][4]["max_ms"] = 1.7e308;
+  EXPECT_TRUE(HtmlReport(json));
+  for (auto& second : json["seconds"]) second["t"] = 9007199254740993.0;
+  EXPECT_TRUE(HtmlReport(json));
+  EXPECT_TRUE(HtmlComparison(json, json));
+}
+
 TEST(Report, OfARunInWhichNothingEndedIsStillAPage) {
   Findings f = Sample();
   f.stats = {};
