@@ -151,6 +151,15 @@ TEST(Result, CountsNotStartedAsErrors) {
   EXPECT_DOUBLE_EQ(Result(f)["summary"]["error_rate"].get<double>(), 0.5);
 }
 
+TEST(CountWord, LetsNoGatewayWriteToATerminalAndKeepsTheirNumberSmall) {
+  std::map<std::string, uint64_t> words;
+  CountWord(words, "\x1b[2Jgone\xff");
+  EXPECT_EQ(words.begin()->first, "?[2Jgone?");
+  for (int i = 0; i < 1000; ++i) CountWord(words, std::to_string(i));
+  EXPECT_LE(words.size(), kMaxDifferentWords + 1);
+  EXPECT_GT(words["others"], 900u);
+}
+
 TEST(EscapeHtml, LeavesNoCharacterThatMeansSomething) {
   EXPECT_EQ(EscapeHtml("<a b=\"c\" d='e'>&\x01"), "&lt;a b=&quot;c&quot; d=&#39;e&#39;&gt;&amp;?");
 }

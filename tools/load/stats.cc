@@ -40,8 +40,12 @@ Second& Stats::At(double elapsed_s) {
 }
 
 void CountWord(std::map<std::string, uint64_t>& words, const std::string& word, uint64_t n) {
-  const bool room = words.size() < kMaxDifferentWords || words.contains(word);
-  words[room ? word : "others"] += n;
+  // The gateway under test may say anything, and this is shown on terminals.
+  std::string shown = word.substr(0, kMaxWordBytes);
+  std::ranges::replace_if(
+      shown, [](char c) { return c < ' ' || c > '~'; }, '?');
+  const bool room = words.size() < kMaxDifferentWords || words.contains(shown);
+  words[room ? shown : "others"] += n;
 }
 
 void Stats::Merge(const Stats& other) {
