@@ -1,5 +1,7 @@
 // {"format":"p2p-evidence/1","gateway":ID_PG,"payment_id":digest,"csblk":JWS,
-//  "payment":act,"accounts":JWE or "","refunds":[act,…],
+//  "payment":act,"accounts":JWE or "",
+//  "claim":{"filed":JWS,"answer":JWS,"to_buyer":JWS,"to_seller":JWS} or each "",
+//  "refunds":[act,…],
 //  "certificates":[b64 DER,…],"statuses":[b64 DER,…],"root_crl":b64 DER or "",
 //  "log":{"checkpoint":note,"entries":[{"number":n,"entry":line,"proof":[b64 hash,…]},…]},
 //  "seal":JWS}
@@ -67,6 +69,24 @@ Result<EvidenceAct> ParseAct(JsonObject json) {
   return act;
 }
 
+std::string PrintClaim(const EvidenceClaim& claim) {
+  return JsonWriter()
+      .String("filed", claim.filed)
+      .String("answer", claim.answer)
+      .String("to_buyer", claim.to_buyer)
+      .String("to_seller", claim.to_seller)
+      .Take();
+}
+
+Result<EvidenceClaim> ParseClaim(JsonObject json) {
+  EvidenceClaim claim{.filed = json.TakeString("filed"),
+                      .answer = json.TakeString("answer"),
+                      .to_buyer = json.TakeString("to_buyer"),
+                      .to_seller = json.TakeString("to_seller")};
+  RETURN_IF_ERROR(json.Finish());
+  return claim;
+}
+
 std::string PrintLog(const EvidenceFile& file) {
   std::vector<std::string> entries;
   for (const EvidenceEntry& entry : file.entries) {
@@ -112,6 +132,7 @@ std::string PrintContent(const EvidenceFile& file) {
       .String("csblk", file.csblk)
       .Raw("payment", PrintAct(file.payment))
       .String("accounts", file.accounts)
+      .Raw("claim", PrintClaim(file.claim))
       .RawArray("refunds", refunds)
       .Strings("certificates", Encoded(file.certificates))
       .Strings("statuses", Encoded(file.statuses))
@@ -165,6 +186,7 @@ Result<EvidenceFile> ParseEvidence(std::string_view bytes) {
                     .csblk = json.TakeString("csblk")};
   ASSIGN_OR_RETURN(file.payment, ParseAct(json.TakeObject("payment")));
   file.accounts = json.TakeString("accounts");
+  ASSIGN_OR_RETURN(file.claim, ParseClaim(json.TakeObject("claim")));
   std::vector<JsonObject> refunds = json.TakeObjects("refunds");
   if (refunds.size() > kMaxEvidenceRefunds) return NoEvidence("too many refunds");
   for (JsonObject& refund : refunds) {

@@ -36,6 +36,13 @@ struct EvidenceAct {
   std::string bank_answer;            // the bank's, as its adapter handed it over
 };
 
+// A claim on the seller's undertaking (protocol.md section 7), as far as it went; all "": none.
+struct EvidenceClaim {
+  std::string filed;                // compact JWS of the buyer
+  std::string answer;               // of the seller
+  std::string to_buyer, to_seller;  // the gateway's last decision
+};
+
 struct EvidenceEntry {
   uint64_t number = 0;
   std::string line;
@@ -47,6 +54,8 @@ struct EvidenceFile {
   std::string csblk;     // compact JWS, without disclosure
   EvidenceAct payment;
   std::string accounts;  // both disclosures, a JWE to the buyer's bank; "" if it had no certificate
+  EvidenceClaim claim;
+  // Of a refund on the strength of the claim `authorisation` is claim.filed.
   std::vector<EvidenceAct> refunds;       // in the order of their authorisation
   std::vector<std::string> certificates;  // DER, fingerprints rising, each used by something here
   std::vector<std::string> statuses;      // OCSP answers of the issuing CAs, DER

@@ -29,6 +29,7 @@ Status Examiner::CheckSale() {
       base::ToNumericDate(issued->entry.at) != csblk_->iat) {
     return NotShown("the log says that it was issued to another, or at another time");
   }
+  RETURN_IF_ERROR(CheckUndertaking(*issued));
   ASSIGN_OR_RETURN(Logged* const authorised,
                    TakeEntry(EntryKind::kAuthorised, file_.payment_id));
   // Which of its certificates the seller signed message 3 with is not in the file; each that it had

@@ -137,6 +137,11 @@ EvidenceReport Examiner::Run() {
     return std::move(report_);
   }
   JudgePayment();
+  if (authorisation_ && !file_.claim.filed.empty()) {
+    Say("the buyer claimed a refund on the seller's undertaking, and what was decided was told to "
+        "both",
+        CheckClaim());
+  }
   if (authorisation_) JudgeRefunds();
   JudgeStatuses();
   JudgeBankAnswers();

@@ -1,6 +1,7 @@
 // Examiner: one evidence file on its way to a verdict. Its parts: verdict.cc (the order, the seal,
-// certificates), examine_log.cc, examine_payment.cc, examine_refunds.cc, examine_status.cc and
-// examine_bank.cc. A part that finds its ground missing says nothing: that was said to be bad.
+// certificates), examine_log.cc, examine_payment.cc, examine_claim.cc, examine_refunds.cc,
+// examine_status.cc and examine_bank.cc. A part that finds its ground missing says nothing: that it
+// is missing was said.
 #pragma once
 
 #include <expected>
@@ -82,10 +83,15 @@ class Examiner {
                                                     std::string_view typ, const Logged& at);
 
   base::Status CheckSale();
+  base::Status CheckUndertaking(const Logged& issued);
+  base::Status CheckClaim();
+  base::Status CheckDecisions(const Logged& claimed, const Logged* answered);
   base::Status CheckAuthorisation();
   base::Status CheckOutcome(const Steps& steps, const EvidenceAct& act);
   base::Status CheckPaymentResults();
   void JudgePayment();
+  base::Result<base::Money> AmountAuthorised(const EvidenceAct& act, const Steps& steps);
+  base::Result<base::Money> AmountClaimed(const Steps& steps) const;
   base::Status CheckRefund(const EvidenceAct& act, Steps& steps, std::string& id);
   base::Status CheckRefundResults(const EvidenceAct& act, const Steps& steps,
                                   const std::string& id, const base::Money& amount);
@@ -123,8 +129,12 @@ class Examiner {
   std::string csblk_id_;
   Steps payment_;
   std::optional<protocol::PaymentAuthorisationPayload> authorisation_;
+  std::optional<protocol::UndertakingPayload> undertaking_;
+  std::vector<const Logged*> decisions_;  // on the claim, once it is judged good
+  uint32_t claim_refunds_ = 0;            // seen so far
   struct Refunded {
     Steps steps;
+    bool by_claim = false;
     int64_t amount = 0;
     std::optional<base::Money> total;  // as its receipt says
     bool has_results = false;

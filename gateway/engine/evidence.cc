@@ -23,6 +23,8 @@ using protocol::KeyName;
 
 namespace {
 
+static_assert(audit::kMaxEvidenceRefunds == storage::kMaxRefunds);
+
 EvidenceAct ActOf(const storage::Payment& act) {
   return {.authorisation = act.intent.record().authorisation,
           .receipt = act.results.receipt,
@@ -44,6 +46,7 @@ class EvidenceExport::Gathering {
     file_.payment_id = payment_id;
     RETURN_IF_ERROR(ReadPayment());
     RETURN_IF_ERROR(ReadRefunds());
+    RETURN_IF_ERROR(ReadClaim());
     RETURN_IF_ERROR(FindParticipants());
     ASSIGN_OR_RETURN(const auto checkpoint, p_.audit_.Checkpoint());
     if (!checkpoint) return Fail(ErrorCode::kInternal, "a payment, and an audit log without entry");
@@ -86,18 +89,42 @@ class EvidenceExport::Gathering {
     return {};
   }
 
+  Status ReadClaim() {
+    ASSIGN_OR_RETURN(claim_, p_.store_.claims().Find(file_.payment_id));
+    if (!claim_) return {};
+    file_.claim.filed = claim_->jws;
+    file_.claim.answer = claim_->answer;
+    if (claim_->order) {
+      file_.claim.to_buyer = claim_->order->to_buyer;
+      file_.claim.to_seller = claim_->order->to_seller;
+    }
+    return {};
+  }
+
   // The pair of everybody who signed, and that of the sale.
   Status FindParticipants() {
     RETURN_IF_ERROR(AddPair(csblk_->record.reply_certificate));
-    for (size_t i = 0; i < acts_.size(); ++i) {
-      const auto typ = i == 0 ? protocol::kTypPaymentAuthorisation
-                              : protocol::kTypRefundAuthorisation;
-      ASSIGN_OR_RETURN(const auto jws, protocol::ParseJws(acts_[i].intent.record().authorisation,
-                                                          typ, KeyName::kX5c));
-      ASSIGN_OR_RETURN(const Certificate signer, Certificate::Parse(jws.x5c.front()));
-      RETURN_IF_ERROR(AddPair(signer.fingerprint()));
+    ASSIGN_OR_RETURN(const auto issued,
+                     protocol::ParseJws(file_.csblk, protocol::kTypCsblk, KeyName::kX5t));
+    ASSIGN_OR_RETURN(const auto sale, protocol::CsblkPayload::Parse(issued.payload));
+    RETURN_IF_ERROR(AddSigned(sale.undertaking, protocol::kTypUndertaking));
+    RETURN_IF_ERROR(AddSigned(file_.payment.authorisation, protocol::kTypPaymentAuthorisation));
+    RETURN_IF_ERROR(AddSigned(file_.claim.filed, protocol::kTypRefundClaim));
+    RETURN_IF_ERROR(AddSigned(file_.claim.answer, protocol::kTypRefundAnswer));
+    for (size_t i = 1; i < acts_.size(); ++i) {
+      const std::string& authorisation = acts_[i].intent.record().authorisation;
+      if (authorisation == file_.claim.filed) continue;
+      RETURN_IF_ERROR(AddSigned(authorisation, protocol::kTypRefundAuthorisation));
     }
     return {};
+  }
+
+  // The pair of a participant who signed; nothing of "".
+  Status AddSigned(const std::string& compact, std::string_view typ) {
+    if (compact.empty()) return {};
+    ASSIGN_OR_RETURN(const auto jws, protocol::ParseJws(compact, typ, KeyName::kX5c));
+    ASSIGN_OR_RETURN(const Certificate signer, Certificate::Parse(jws.x5c.front()));
+    return AddPair(signer.fingerprint());
   }
 
   Status AddPair(const std::string& fingerprint) {
@@ -127,6 +154,12 @@ class EvidenceExport::Gathering {
                (entry.kind == EntryKind::kResults && !act.results.receipt.empty());
       }));
     }
+    RETURN_IF_ERROR(TakeEntries(file_.payment_id, [&](const audit::Entry& entry) {
+      return claim_ && (entry.kind == EntryKind::kClaimed ||
+                        (entry.kind == EntryKind::kClaimAnswered && !claim_->answer.empty()) ||
+                        (entry.kind == EntryKind::kClaimDecided && claim_->order &&
+                         entry.at <= claim_->order->at));
+    }));
     for (const std::string& id : {intent.buyer_id, intent.seller_id}) {
       RETURN_IF_ERROR(TakeEntries(id, [&](const audit::Entry& entry) {
         return entry.kind == EntryKind::kRevoked ||
@@ -190,6 +223,10 @@ class EvidenceExport::Gathering {
       RETURN_IF_ERROR(AddSigner(results.confirmation, refund ? protocol::kTypRefundConfirmation
                                                              : protocol::kTypPaymentConfirmation));
     }
+    for (const std::string* decision : {&file_.claim.to_buyer, &file_.claim.to_seller}) {
+      if (decision->empty()) continue;
+      RETURN_IF_ERROR(AddSigner(*decision, protocol::kTypRefundDecision));
+    }
     return AddCheckpointsSigner();
   }
 
@@ -242,6 +279,7 @@ class EvidenceExport::Gathering {
   const std::shared_ptr<const GatewayKeys> keys_;
   EvidenceFile file_;
   std::optional<storage::Csblk> csblk_;
+  std::optional<storage::Claim> claim_;
   std::vector<storage::Payment> acts_;  // the payment, then its refunds
   std::set<std::string> signature_fingerprints_;
   std::map<std::string, std::string> certificates_;  // DER by fingerprint

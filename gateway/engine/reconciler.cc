@@ -164,10 +164,10 @@ Status Reconciler::Take(const bank::StatementPage& page) {
 // What this order's bank says now; a whole run has seen every booking that there is.
 Result<std::optional<ListedBooking>> Reconciler::BookingOf(const std::string& id,
                                                            ReconciliationChanges& changes) const {
-  ASSIGN_OR_RETURN(auto booking, store_.FindBooking(id));
-  if (booking && run_.wish.whole && booking->listed < run_.report.began_at) {
+  auto booking = store_.FindBooking(id);
+  if (booking && *booking && run_.wish.whole && (*booking)->listed < run_.report.began_at) {
     changes.unlisted.push_back(id);
-    booking.reset();
+    return std::optional<ListedBooking>();
   }
   return booking;
 }

@@ -86,6 +86,33 @@ TEST_F(ClaimTest, AnUndertakingIsInsideTheCsblkAsTheSellerSignedIt) {
   EXPECT_EQ(kept->record.jws, csblk.jws);
 }
 
+TEST_F(ClaimTest, TheLongestTermsAndGoodsStillFitIntoAPayment) {
+  SetClocks();
+  const auto sblk = seller->NewSblk(std::string(protocol::kMaxGoodsBytes, '"'), "5.00");
+  auto promise = NewUndertaking(*seller, sblk, deliver_by);
+  promise.terms = std::string(protocol::kMaxTextBytes, '"');
+  const Said said = ConfirmWith(*seller, sblk, UndertakingJws(*seller, promise));
+  ASSERT_EQ(said.status, 201) << said.code;
+  const auto csblk =
+      Must(protocol::SdJwt::Parse(Must(protocol::CsblkBody::Parse(said.payload)).csblk));
+  const auto bblk = buyer->NewBblk(csblk);
+  const auto challenge = buyer->AskBuyer(bblk);
+  const std::string authorisation = buyer->Authorisation(bblk, challenge, csblk.jws);
+  const protocol::PaymentAuthorisationBody body{
+      .authorisation = authorisation,
+      .buyer_disclosure = buyer->buyer_disclosure,
+      .buyer_binding_disclosure = buyer->binding,
+      .seller_disclosure = csblk.disclosure};
+  // Leaves room for RSA keys and certificates in place of P-256.
+  EXPECT_LE(buyer->Seal(body.Print(), {"handshake", challenge.handshake}).size(),
+            kMaxRequestBytes - (16u << 10));
+  const auto send = [&] {
+    return buyer->SendAuthorisation(authorisation, challenge.handshake, csblk.disclosure);
+  };
+  EXPECT_EQ(Answered(send, Outcome::kCompleted).status, 201);
+  EXPECT_EQ(seller->Mailbox().back().member, "confirmation");
+}
+
 TEST_F(ClaimTest, AnUndertakingThatIsNotOfThisSaleAndSellerIsRefused) {
   SetClocks();
   auto mallory = Participant("DE89370400440532013000");

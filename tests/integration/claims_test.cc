@@ -49,7 +49,8 @@ struct Program {
   std::vector<participant::InboxMessage> InboxUntil(Is is) {
     std::vector<participant::InboxMessage> all;
     EXPECT_TRUE(Eventually([&] {
-      for (auto& message : Must(client->Inbox(seconds(1)))) {
+      auto inbox = Must(client->Inbox(seconds(1)));
+      for (auto& message : inbox) {
         EXPECT_EQ(message.set_aside, "");
         all.push_back(std::move(message));
       }
@@ -83,6 +84,14 @@ struct ClaimWallets : Wallets {
   }
   void TearDown() override {
     EXPECT_EQ(gateway.TotalMoney(), all);
+    // Whatever came of the claim, its evidence is valid.
+    Ran made;
+    EXPECT_TRUE(Eventually([&] {
+      made = Ctl("evidence --force --out " + File("evidence.json") + " -- " + payment_id);
+      return made.code == 0;
+    })) << made.out;
+    EXPECT_NO_THROW(RunProgram({doubles::Program("paygate-audit"), "verify-evidence",
+                                File("evidence.json"), "--root", File("root.pem")}));
     Wallets::TearDown();
   }
   void Turn(seconds by) {

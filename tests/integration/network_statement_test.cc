@@ -159,9 +159,9 @@ TEST_F(NetworkStatement, AnOrderOfTheBankRevokesAndAClosedAccountEndsItsCertific
   const auto order = [&](const RawParticipant& who, const std::string& what) {
     network.Ask("POST", "/accounts/" + who.customer.iban + "/" + what);
   };
-  order(*seller, "revoke?reason=superseded");
+  order(*seller, "revoke?reason=keyCompromise");
   ASSERT_TRUE(Eventually([&] { return AnswerTo(*seller) == "certificate-revoked"; }, kLong));
-  EXPECT_EQ(buyer->Pay(sold).code, "certificate-revoked");
+  EXPECT_EQ(buyer->Pay(sold).code, "certificate-revoked") << "an unpaid sale ends with it";
   // While nobody who could hear it is there.
   gateway.Kill("engine_with_clock", SIGKILL);
   order(*buyer, "close");

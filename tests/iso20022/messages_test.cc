@@ -63,7 +63,9 @@ TEST(Iso20022Messages, ANoticeAndAStatementAreTakenOnlyAsTheyAreMeant) {
             std::string::npos);
   EXPECT_NE(Sentence(Replaced(notice, "<ChanlTp>PGID", "<ChanlTp>PGXX")).find("participant"),
             std::string::npos);
-  const auto* read = std::get_if<ParticipantNotice>(&Parse(notice)->body);
+  const auto message = Parse(notice);
+  ASSERT_TRUE(message);
+  const auto* read = std::get_if<ParticipantNotice>(&message->body);
   ASSERT_TRUE(read);
   EXPECT_EQ(read->participant_id, kPaymentId);
   const OrderBooking one{.number = 7,

@@ -198,10 +198,12 @@ TEST_F(Promises, AClaimReachesTheSellerAndDecisionAndRefundAreBelievedInTheirOrd
   EXPECT_NE(Next(seller).set_aside, "") << "of another claim";
   Decide(seller, claim, paid, ClaimDecision::kReject);
   EXPECT_NE(Next(seller).set_aside, "") << "the opposite of what was decided";
-  for (const auto& record : *seller.client().Claims()) {
+  const auto claims = seller.client().Claims().value();
+  for (const auto& record : claims) {
     EXPECT_TRUE(record) << record.error().ToString();
   }
-  for (const auto& record : *seller.client().Refunds()) {
+  const auto refunds = seller.client().Refunds().value();
+  for (const auto& record : refunds) {
     EXPECT_TRUE(record) << record.error().ToString();
   }
 }

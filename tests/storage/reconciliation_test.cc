@@ -13,7 +13,8 @@ class ReconciliationTest : public StoreTest {
   Reconciliation& r() { return store_->reconciliation(); }
   std::vector<std::string> Unreconciled() {
     std::vector<std::string> ids;
-    for (const auto& row : r().ListUnreconciled("", 100).value()) ids.push_back(row.id);
+    const auto rows = r().ListUnreconciled("", 100).value();
+    for (const auto& row : rows) ids.push_back(row.id);
     return ids;
   }
   Intent Order(const std::string& id) {

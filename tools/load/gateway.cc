@@ -10,9 +10,9 @@ namespace paygate::load {
 using base::ErrorCode;
 using base::Fail;
 
-base::Result<std::string> Gateway::Read(std::string_view jws, std::string_view typ,
-                                        bool verify) const {
-  ASSIGN_OR_RETURN(auto parsed, protocol::ParseJws(jws, typ, protocol::KeyName::kX5t));
+base::Result<std::string> Gateway::Read(std::string_view jws, std::string_view typ, bool verify,
+                                        protocol::JwsForms forms) const {
+  ASSIGN_OR_RETURN(auto parsed, protocol::ParseJws(jws, typ, protocol::KeyName::kX5t, forms));
   const auto key = signature_keys.find(parsed.x5t_s256);
   if (key == signature_keys.end()) {
     return Fail(ErrorCode::kSignatureInvalid,
@@ -41,7 +41,8 @@ base::Result<Gateway> LearnGateway(const std::string& url, const std::string& ro
                   .signature_keys = {},
                   .signature_algorithm = {},
                   .encryption_algorithm = {},
-                  .request_bytes = static_cast<size_t>(document.limits.request_bytes)};
+                  .request_bytes = static_cast<size_t>(document.limits.request_bytes),
+                  .batch_signatures = document.batch_signatures};
   for (const auto& chain : document.signature) {
     ASSIGN_OR_RETURN(const auto leaf, protocol::Certificate::Parse(chain.front()));
     gateway.signature_keys.emplace(leaf.fingerprint(), leaf.key());

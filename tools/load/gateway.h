@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "protocol/jws.h"
 #include "protocol/public_key.h"
 #include "tools/load/connection.h"
 
@@ -21,8 +22,11 @@ struct Gateway {
   std::string signature_algorithm, encryption_algorithm;  // for the report: "ES256", "ECDH-ES"
   size_t request_bytes = 65536;
 
+  bool batch_signatures = false;  // it offers them (docs/protocol/batch-signatures.md)
+
   // The payload of a JWS of the gateway. The signature is verified if `verify`, and always named.
-  base::Result<std::string> Read(std::string_view jws, std::string_view typ, bool verify) const;
+  base::Result<std::string> Read(std::string_view jws, std::string_view typ, bool verify,
+                                 protocol::JwsForms forms) const;
 };
 
 base::Result<Gateway> LearnGateway(const std::string& url, const std::string& root_pem);

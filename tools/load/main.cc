@@ -14,15 +14,22 @@ constexpr char kIntroduction[] =
     "checks at the end that the bank did what everybody was told.";
 
 constexpr char kFooter[] = R"(
-Examples, for a gateway of tools/scratch-gateway DIR that runs on this machine:
+Examples, for a gateway of tools/scratch-gateway DIR that runs on this machine. Once:
   paygate-embedded-bank --config DIR/bank/bank.toml accounts --json > customers.json
   paygate-load prepare --config DIR/gateway.toml --dir people --customers customers.json \
       --participants 50
-  paygate-load run --config DIR/gateway.toml --dir people --concurrency 8 --json result.json
-  paygate-load run --config DIR/gateway.toml --dir people --rate 100 --steady 60
+Eight at work at once, as fast as they are answered; then a hundred a second, whatever happens:
+  paygate-load run --config DIR/gateway.toml --dir people --concurrency 8 --report a.html
+  paygate-load run --config DIR/gateway.toml --dir people --rate 100 --json b.json
+With mailboxes and attacks among the payments; how much it holds; for a script; two runs:
+  paygate-load run … --rate 50 --mix purchase=8,mailbox=1,hostile=1
+  paygate-load run … --find-knee --report knee.html
+  paygate-load run … --rate 100 --fail-if 'p99>50ms' --fail-if 'error_rate>0'
+  paygate-load compare b.json c.json --report both.html
 
-Exit codes: 0 good, 1 a threshold of --fail-if was passed, 2 usage, 3 a payment was lost, doubled or
-misreported, or an answer did not hold, 4 could not be run.)";
+The durability of wallets is not part of it: participants keep everything in memory while it runs.
+Exit codes: 0 good, 1 a threshold of --fail-if was passed, 2 usage, 3 a payment was lost, doubled
+or misreported, or an answer did not hold, 4 could not be run.)";
 
 void AddTarget(CLI::App& app, Target& t) {
   app.add_option("--gateway", t.url, "URL of the gateway, as https://127.0.0.1:8443");
@@ -41,10 +48,24 @@ void AddBank(CLI::App& app, Target& t) {
   app.add_option("--pids", t.pids, "Processes whose CPU is counted besides")->delimiter(',');
 }
 
-void AddRun(CLI::App& app, RunOptions& o, std::string& mix) {
+void AddPrepare(CLI::App& app, PrepareOptions& o) {
   AddTarget(app, o.target);
-  AddBank(app, o.target);
-  app.add_option("--dir", o.directory, "The participants, as prepare made them")->required();
+  app.add_option("--dir", o.directory, "Where they are kept; made if it is missing")->required();
+  app.add_option(
+      "--customers", o.customers_file,
+      "Their accounts and enrolment codes: CSV, or JSON as paygate-embedded-bank prints");
+  app.add_option("--participants", o.participants, "So many registered, in all")
+      ->required()
+      ->check(CLI::Range(0, 10'000'000));
+  app.add_option("--spare", o.spare, "So many more with keys alone, for run's registrations");
+  app.add_option("--algorithms", o.algorithms, "Shares of ES256, EdDSA, PS256; as ES256=2,PS256=1")
+      ->capture_default_str();
+  app.add_option("--concurrency", o.concurrency, "Registrations at once")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+}
+
+void AddLoop(CLI::App& app, RunOptions& o) {
   auto* closed = app.add_option("--concurrency", o.plan.concurrency,
                                 "Closed loop: so many at work at once, each waits for its answer")
                      ->check(CLI::Range(1, 100000))
@@ -67,22 +88,23 @@ void AddRun(CLI::App& app, RunOptions& o, std::string& mix) {
   app.add_option("--steady", o.plan.phases.steady_s, "Seconds that are measured")
       ->check(CLI::Range(0.1, 1e6))
       ->capture_default_str();
+}
+
+void AddPeople(CLI::App& app, RunOptions& o, std::string& mix) {
+  app.add_option("--dir", o.directory, "The participants, as prepare made them")->required();
   app.add_option("--mix", mix,
                  "Shares of purchase (a sale and its payment), sale, payment, mailbox, "
                  "registration, hostile; as purchase=9,hostile=1");
-  app.add_option("--connections", o.connections,
-                 "So many opened before the run; others when they are needed")
-      ->check(CLI::Range(0, 100000))
-      ->capture_default_str();
-  app.add_option("--ahead", o.ahead,
-                 "So many content keys made before the run, which spares the tester a third of its "
-                 "work; a purchase uses four")
-      ->check(CLI::Range(0, 10'000'000))
-      ->capture_default_str();
   app.add_option("--stock", o.stock, "Sales made before, for a mix with more payments than sales");
   app.add_option("--algorithms", o.algorithms,
                  "Only participants with these: ES256, EdDSA, PS256, with commas");
+  app.add_flag("--batch-signatures", o.batch_signatures,
+               "Participants ask for signatures of many messages at once, where they are offered");
   app.add_option("--amount", o.amount, "Price of each sale")->capture_default_str();
+  app.add_option("--seed", o.plan.seed, "Of all that is drawn by chance")->capture_default_str();
+}
+
+void AddTester(CLI::App& app, RunOptions& o) {
   app.add_option("--verify-share", o.verify_share, "Share of the gateway's signatures verified")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
@@ -96,11 +118,18 @@ void AddRun(CLI::App& app, RunOptions& o, std::string& mix) {
                  "On loopback: come from so many addresses, as from so many machines")
       ->check(CLI::Range(1, 60000))
       ->capture_default_str();
-  app.add_option("--seed", o.plan.seed, "Of all that is drawn by chance")->capture_default_str();
-  app.add_option("--fail-if", o.fail_if,
-                 "End with 1 if so: 'p99>50ms', 'sale.p95>30ms', 'error_rate>1%', "
-                 "'throughput<500', 'payments<200', 'not_started>0'; may be given again");
-  app.add_option("--title", o.title, "What this run is called in the report");
+  app.add_option("--connections", o.connections,
+                 "So many opened before the run; others when they are needed")
+      ->check(CLI::Range(0, 100000))
+      ->capture_default_str();
+  app.add_option("--ahead", o.ahead,
+                 "So many content keys made before the run, which spares the tester work while it "
+                 "measures; a purchase uses four")
+      ->check(CLI::Range(0, 10'000'000))
+      ->capture_default_str();
+}
+
+void AddOutcome(CLI::App& app, RunOptions& o) {
   app.add_flag("--find-knee", o.find_knee,
                "Search the highest rate that is held, from --rate on, and measure it");
   app.add_option("--step", o.step_s, "With --find-knee: seconds of each rate")
@@ -110,8 +139,21 @@ void AddRun(CLI::App& app, RunOptions& o, std::string& mix) {
                  "With --find-knee: ms within which 99 % must be; ten times the idle median if 0")
       ->check(CLI::Range(0.0, 1e6))
       ->capture_default_str();
+  app.add_option("--fail-if", o.fail_if,
+                 "End with 1 if so: 'p99>50ms', 'sale.p95>30ms', 'error_rate>1%', "
+                 "'throughput<500', 'payments<200', 'not_started>0'; may be given again");
+  app.add_option("--title", o.title, "What this run is called in the report");
   app.add_option("--report", o.report_file, "A page to look at, HTML, complete in itself");
   app.add_option("--json", o.json_file, "All figures as JSON into this file; - is standard output");
+}
+
+void AddRun(CLI::App& app, RunOptions& o, std::string& mix) {
+  AddTarget(app, o.target);
+  AddBank(app, o.target);
+  AddPeople(app, o, mix);
+  AddLoop(app, o);
+  AddTester(app, o);
+  AddOutcome(app, o);
 }
 
 }  // namespace
@@ -126,21 +168,7 @@ int main(int argc, char** argv) {
   RunOptions run;
   std::string mix = "purchase=1";
   CLI::App* p = app.add_subcommand("prepare", "Make participants' keys and have them certified");
-  AddTarget(*p, prepare.target);
-  p->add_option("--dir", prepare.directory, "Where they are kept; made if it is missing")
-      ->required();
-  p->add_option("--customers", prepare.customers_file,
-                "Their accounts and enrolment codes: CSV, or JSON as paygate-embedded-bank prints");
-  p->add_option("--participants", prepare.participants, "So many registered, in all")
-      ->required()
-      ->check(CLI::Range(0, 10'000'000));
-  p->add_option("--spare", prepare.spare, "So many more with keys alone, for run's registrations");
-  p->add_option("--algorithms", prepare.algorithms,
-                "Shares of ES256, EdDSA, PS256; as ES256=2,PS256=1")
-      ->capture_default_str();
-  p->add_option("--concurrency", prepare.concurrency, "Registrations at once")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
+  AddPrepare(*p, prepare);
   CLI::App* r = app.add_subcommand("run", "Load the gateway, measure, and check every payment");
   AddRun(*r, run, mix);
   std::string a, b, report;

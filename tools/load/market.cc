@@ -20,9 +20,12 @@ constexpr double kBeginLimit_s = 600;
 base::Result<std::unique_ptr<Market>> Market::Open(const RunOptions& options,
                                                    const std::atomic<bool>* stop) {
   ASSIGN_OR_RETURN(auto gateway, LearnGateway(options.target.url, options.target.root_pem));
+  if (options.batch_signatures && !gateway.batch_signatures) {
+    return Fail(ErrorCode::kInvalidArgument, "this gateway does not offer batch signatures");
+  }
   std::unique_ptr<Market> market(new Market(std::move(gateway)));
   market->options_ = options;
-  ASSIGN_OR_RETURN(market->roster_, Roster::Open(options.directory));
+  ASSIGN_OR_RETURN(market->roster_, Roster::Open(options.directory, false));
   std::vector<hsm::KeyType> wanted;
   if (!options.algorithms.empty()) {
     ASSIGN_OR_RETURN(const auto names, ParseWeights(options.algorithms));
@@ -36,6 +39,7 @@ base::Result<std::unique_ptr<Market>> Market::Open(const RunOptions& options,
         std::make_unique<Scene>(Scene{.gateway = market->gateway_, .roster = *market->roster_});
     scene->amount = options.amount;
     scene->verify_share = options.verify_share;
+    if (options.batch_signatures) scene->forms = protocol::JwsForms::kSingleOrBatch;
     scene->dice = Dice(options.plan.seed * 1000 + i);
     auto driver = std::make_unique<Driver>(
         *scene, Driver::Options{.number = i * 7, .sources = options.sources, .stop = stop});

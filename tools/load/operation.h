@@ -33,16 +33,17 @@ struct Offer {
 struct Scene {
   const Gateway& gateway;
   Roster& roster;
-  std::string amount = "0.01";  // of each sale, in the seller's currency
-  double verify_share = 1;      // of the gateway's signatures
+  std::string amount = "0.01";                             // of each sale, in the seller's currency
+  double verify_share = 1;                                 // of the gateway's signatures
+  protocol::JwsForms forms = protocol::JwsForms::kSingle;  // that participants ask for
   Dice dice{};
   Stats stats{};
   Ledger ledger{};
-  std::vector<Participant*> people{};  // registered
-  std::vector<Participant*> spare{};   // not yet
-  std::deque<Offer> stock{};           // unpaid
+  std::vector<Participant*> people{};         // registered
+  std::vector<Participant*> spare{};          // not yet
+  std::deque<Offer> stock{};                  // unpaid
   std::vector<protocol::ContentKey> ahead{};  // for the gateway, not used yet
-  std::deque<Offer> paid{};            // the latest, for those who try to pay twice
+  std::deque<Offer> paid{};                   // the latest, for those who try to pay twice
   struct Mailbox {
     int64_t cursor = 0;
     bool busy = false;  // one reader at a time
@@ -116,8 +117,7 @@ inline bool IsBusy(int status) { return status == 429 || status == 503; }
 inline bool SaysNothing(int status) { return IsBusy(status) || status == 408 || status >= 500; }
 
 // To the gateway, with a content key that was made ahead while there is one.
-base::Result<std::string> SealTo(Scene& scene, const protocol::JweExtra& extra,
-                                 std::string_view body);
+base::Result<std::string> SealTo(Scene& scene, protocol::JweExtra extra, std::string_view body);
 base::Result<std::string> SignAs(const Participant& who, std::string_view typ,
                                  std::string_view payload);
 int64_t NumericNow();

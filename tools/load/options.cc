@@ -37,6 +37,13 @@ base::Status TakeConfig(Target& target) {
   }
   if (target.root_file.empty()) target.root_file = config.certificates.root;
   if (target.control_socket.empty()) target.control_socket = config.ControlSocket();
+  const std::string module = config.token.module;
+  target.facts = {{"front processes", std::to_string(config.front.processes)},
+                  {"engine workers", std::to_string(config.engine.workers)},
+                  {"engine queue", std::to_string(config.engine.queue)},
+                  {"token processes", std::to_string(config.token.ProcessCount())},
+                  {"token module", module.substr(module.rfind('/') + 1)},
+                  {"bank adapter", config.bank.name}};
   const bool embedded = config.bank.plugin.ends_with("bank_embedded.so");
   if (embedded && target.bank_config.empty() && target.bank_admin.empty()) {
     target.bank_config = config.bank.config;

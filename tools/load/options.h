@@ -24,6 +24,7 @@ struct Target {
   std::vector<pid_t> pids;  // whose CPU is counted besides
   // Filled by Resolve.
   std::string root_pem, bank_tool;
+  std::vector<std::pair<std::string, std::string>> facts;  // of config_file, for the report
 };
 // Reads what config_file and root_file say. kInvalidArgument: something that is needed is missing.
 base::Status Resolve(Target& target);
@@ -38,6 +39,7 @@ struct RunOptions {
   uint32_t connections = 0;  // opened before the run begins
   uint32_t ahead = 0;        // content keys made before the run begins
   uint32_t stock = 0;  // sales made before the run begins, for a mix with more payments than sales
+  bool batch_signatures = false;  // participants ask for them
   double verify_share = 0.1, settle_s = 120;
   std::string amount = "0.01";
   std::string algorithms;  // "ES256,PS256": only participants with these; empty: all

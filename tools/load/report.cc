@@ -145,11 +145,11 @@ std::string Where(const Json& r) {
       "payments: with other operations in the mix, these are in them.",
       BarChart("Milliseconds of a payment by phase", {{"one payment", parts}}, "ms") +
           Legend(names));
-  out += Section("What a payment costs the token and the disk", "",
-                 Table({{"for each payment", "signatures", "decryptions", "trips to the token",
-                         "durable writes"},
-                        {"", Text(tokens.at("signatures")), Text(tokens.at("decryptions")),
-                         Text(tokens.at("trips")), Text(where.at("durable_writes"))}}));
+  out +=
+      Section("What a payment costs the token and the disk", "",
+              Table({{"", "signatures", "decryptions", "trips to the token", "durable writes"},
+                     {"each payment", Text(tokens.at("signatures")), Text(tokens.at("decryptions")),
+                      Text(tokens.at("trips")), Text(where.at("durable_writes"))}}));
   return out;
 }
 

@@ -121,6 +121,7 @@ Json Load(const Findings& f) {
   load["algorithms"] = f.options.algorithms.empty() ? "all" : f.options.algorithms;
   load["threads"] = f.options.threads;
   load["sources"] = f.options.sources;
+  load["batch_signatures"] = f.options.batch_signatures;
   load["verify_share"] = f.options.verify_share;
   load["amount"] = f.options.amount;
   load["stock"] = f.options.stock;
@@ -223,6 +224,7 @@ Json ToJson(const Findings& f) {
                      {"id", f.gateway_id},
                      {"signature", f.signature_algorithm},
                      {"encryption", f.encryption_algorithm}};
+  for (const auto& [name, value] : f.options.target.facts) json["gateway"][name] = value;
   json["load"] = Load(f);
   json["machine"] = {{"cpu", machine.cpu},
                      {"cores", machine.cores},

@@ -83,7 +83,11 @@ base::Result<hsm::KeyType> KeyTypeOfAlgorithm(std::string_view name) {
               "no algorithm '" + std::string(name) + "': ES256, EdDSA or PS256");
 }
 
-base::Result<std::unique_ptr<Roster>> Roster::Open(const std::string& directory) {
+base::Result<std::unique_ptr<Roster>> Roster::Open(const std::string& directory, bool make) {
+  if (!make && access((directory + kList).c_str(), F_OK) != 0) {
+    return Fail(ErrorCode::kInvalidArgument,
+                directory + " has no participants: make some with paygate-load prepare");
+  }
   RETURN_IF_ERROR(base::MakePrivateDirectory(directory));
   const std::string secret = directory + kPassphrase, path = directory + kList;
   if (access(secret.c_str(), F_OK) != 0) {

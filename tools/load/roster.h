@@ -42,8 +42,9 @@ struct Participant {
 
 class Roster {
  public:
-  // Makes the directory (0700) if it is missing. kPermissionDenied: others can read the files.
-  static base::Result<std::unique_ptr<Roster>> Open(const std::string& directory);
+  // Makes the directory (0700) if it is missing and `make`; otherwise kInvalidArgument.
+  // kPermissionDenied: others can read the files.
+  static base::Result<std::unique_ptr<Roster>> Open(const std::string& directory, bool make = true);
   ~Roster();
 
   const std::vector<std::unique_ptr<Participant>>& participants() const { return participants_; }

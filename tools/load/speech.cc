@@ -15,7 +15,9 @@ Heard Broken(std::string why) { return {.what = Heard::What::kBroken, .words = s
 
 base::Result<std::string> Scene::Read(std::string_view jws, std::string_view typ) {
   const bool verify = Sample();
-  auto payload = gateway.Read(jws, typ, verify);
+  // A CSBLK is read by buyers, who asked for nothing.
+  auto payload = gateway.Read(jws, typ, verify,
+                              typ == protocol::kTypCsblk ? protocol::JwsForms::kSingle : forms);
   if (verify && payload) ++stats.verified;
   return payload;
 }
@@ -27,9 +29,9 @@ std::chrono::milliseconds BackOff(int attempt, int retry_after_s) {
   return std::min(kLongestWait, kFirstWait * (1 << std::min(attempt, 10)));
 }
 
-base::Result<std::string> SealTo(Scene& scene, const protocol::JweExtra& extra,
-                                 std::string_view body) {
+base::Result<std::string> SealTo(Scene& scene, protocol::JweExtra extra, std::string_view body) {
   const Gateway& gateway = scene.gateway;
+  extra.accept = scene.forms;
   if (scene.ahead.empty()) {
     return protocol::SealJwe(gateway.encryption_key, gateway.encryption_x5t, extra, body);
   }

@@ -122,7 +122,8 @@ Next Trade::AskBuyer() {
 }
 
 Next Trade::OnAnswer(const HttpAnswer& answer) {
-  if (crude_) return Judge(answer, {});
+  const bool judged = attack_ != Attack::kNone && at_ == At::kAuthorisation;
+  if (crude_ || (judged && answer.status == 500)) return Judge(answer, {});
   if (SaysNothing(answer.status) && answer.content_type == participant::kProblemType) {
     const auto problem = Problem::Parse(answer.body);
     const std::string word = std::to_string(answer.status) + " " +
@@ -136,7 +137,6 @@ Next Trade::OnAnswer(const HttpAnswer& answer) {
   }
   const Heard heard = Hear(scene_, asking(), answer, binding() ? digest_ : "");
   if (heard.what == Heard::What::kBroken) return Broken(heard.words);
-  const bool judged = attack_ != Attack::kNone && at_ == At::kAuthorisation;
   if (judged) return Judge(answer, heard);
   if (heard.what != Heard::What::kPayload) return NotTaken(heard);
   switch (at_) {
