@@ -142,7 +142,8 @@ void Examiner::JudgeRefunds() {
     }
     const char* why = act.authorisation == file_.claim.filed ? "the decision on the claim ordered"
                                                              : "the seller authorised";
-    all = Say(std::string(why) + " the refund " + id + ", and both were told its end", shown) && all;
+    const std::string claim = std::string(why) + " the refund " + id;
+    all = Say(claim + ", and both were told its end", shown) && all;
   }
   if (all && !file_.refunds.empty()) {
     Say("the refunds make the sums that their receipts state, and no more than the price",

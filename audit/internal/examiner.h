@@ -1,6 +1,7 @@
 // Examiner: one evidence file on its way to a verdict. Its parts: verdict.cc (the order, the seal,
 // certificates), examine_log.cc, examine_payment.cc, examine_claim.cc, examine_refunds.cc,
-// examine_status.cc and examine_bank.cc. A part that finds its ground missing says nothing: that was said to be bad.
+// examine_status.cc and examine_bank.cc. A part that finds its ground missing says nothing: that it
+// is missing was said.
 #pragma once
 
 #include <expected>

@@ -50,12 +50,12 @@ Entry EvidenceParty::Certified(base::UnixTime at) const {
                      encryption.fingerprint()}};
 }
 
-EvidenceCase::EvidenceCase(End end) {
+EvidenceCase::EvidenceCase(End end, bool promises) {
   Log({.kind = EntryKind::kOperator, .at = now, .values = {"", "participants.list", "0"}});
   Log(seller.Certified(now));
   Log(EvidenceParty(pki, "GB33BUKB20201555555555").Certified(now));
   Log(buyer.Certified(now));
-  Sell();
+  Sell(promises);
   Pay(end);
 }
 
@@ -72,10 +72,10 @@ std::string EvidenceCase::ByGateway(std::string_view typ, std::string_view paylo
       .value();
 }
 
-void EvidenceCase::Sell() {
+void EvidenceCase::Sell(bool promises) {
   draft.gateway_id = gateway.subject_id();
   now += std::chrono::minutes(1);
-  const CsblkPayload payload{
+  CsblkPayload payload{
       .iss = draft.gateway_id,
       .sub = seller.id,
       .iat = base::ToNumericDate(now),
@@ -84,7 +84,20 @@ void EvidenceCase::Sell() {
                .goods = "A lamp",
                .price = base::Money::Parse("12.50", "GBP").value(),
                .account_digest = seller.account.Digest(),
-               .buyer = {}}};
+               .buyer = {}},
+      .undertaking = {}};
+  if (promises) {
+    const int64_t deliver_by = payload.exp + 60;
+    payload.undertaking = By(seller, kTypUndertaking,
+                             UndertakingPayload{.iss = seller.id,
+                                                .aud = draft.gateway_id,
+                                                .iat = payload.iat,
+                                                .sblk_nonce = payload.sblk.nonce,
+                                                .terms = "It works, or your money back.",
+                                                .deliver_by = deliver_by,
+                                                .claim_until = deliver_by + 20 * 86400}
+                                 .Print());
+  }
   draft.csblk = ByGateway(kTypCsblk, payload.Print());
   Log({.kind = EntryKind::kCsblkIssued,
        .at = now,
@@ -155,13 +168,17 @@ void EvidenceCase::Refund(const std::string& amount, End end) {
       .r6 = NewNonce(),
       .iat = base::ToNumericDate(now),
       .refund = {.payment_id = draft.payment_id, .amount = money, .nonce = NewNonce()}};
-  EvidenceAct act{.authorisation = By(seller, kTypRefundAuthorisation, said.Print())};
-  const std::string id = DocumentDigest(act.authorisation);
+  const std::string jws = By(seller, kTypRefundAuthorisation, said.Print());
+  GiveBack({.authorisation = jws}, DocumentDigest(jws), money, end);
+}
+
+void EvidenceCase::GiveBack(EvidenceAct act, const std::string& id, const base::Money& money,
+                            End end) {
   Log({.kind = EntryKind::kAuthorised,
        .at = now,
        .values = {id, DocumentDigest(draft.csblk), buyer.id, seller.id, money.ToString(), ""}});
   if (end != End::kOpen) {
-    act.bank_answer = "the bank's " + std::string(Word(end)) + " refund of " + amount;
+    act.bank_answer = "the bank's " + std::string(Word(end)) + " refund of " + money.AmountString();
     Log({.kind = EntryKind::kOutcome,
          .at = now,
          .values = {id, Word(end), "", "", base::Sha256Base64Url(act.bank_answer)}});
@@ -187,6 +204,63 @@ void EvidenceCase::Refund(const std::string& amount, End end) {
   draft.refunds.push_back(std::move(act));
 }
 
+void EvidenceCase::FileClaim() {
+  now += std::chrono::hours(24);
+  const RefundClaimPayload said{.iss = buyer.id,
+                                .aud = draft.gateway_id,
+                                .iat = base::ToNumericDate(now),
+                                .nonce = NewNonce(),
+                                .payment_id = draft.payment_id,
+                                .statement = "It does not work."};
+  draft.claim.filed = By(buyer, kTypRefundClaim, said.Print());
+  Log({.kind = EntryKind::kClaimed,
+       .at = now,
+       .values = {draft.payment_id, DocumentDigest(draft.claim.filed), buyer.id, seller.id}});
+}
+
+void EvidenceCase::AnswerClaim() {
+  now += std::chrono::hours(1);
+  const RefundAnswerPayload said{.iss = seller.id,
+                                 .aud = draft.gateway_id,
+                                 .iat = base::ToNumericDate(now),
+                                 .nonce = NewNonce(),
+                                 .claim = DocumentDigest(draft.claim.filed),
+                                 .evidence = "It did."};
+  draft.claim.answer = By(seller, kTypRefundAnswer, said.Print());
+  Log({.kind = EntryKind::kClaimAnswered,
+       .at = now,
+       .values = {draft.payment_id, said.claim, DocumentDigest(draft.claim.answer)}});
+}
+
+void EvidenceCase::DecideClaim(bool refund) {
+  const bool unanswered = draft.claim.answer.empty();
+  now += unanswered ? std::chrono::hours(73) : std::chrono::hours(1);
+  RefundDecisionPayload said{
+      .iss = draft.gateway_id,
+      .sub = buyer.id,
+      .iat = base::ToNumericDate(now),
+      .claim = DocumentDigest(draft.claim.filed),
+      .payment_id = draft.payment_id,
+      .decision = refund ? ClaimDecision::kRefund : ClaimDecision::kReject,
+      .grounds = unanswered ? ClaimGrounds::kUnanswered : ClaimGrounds::kOperator,
+      .reason = unanswered ? "" : "as the photographs show"};
+  draft.claim.to_buyer = ByGateway(kTypRefundDecision, said.Print());
+  said.sub = seller.id;
+  draft.claim.to_seller = ByGateway(kTypRefundDecision, said.Print());
+  Log({.kind = EntryKind::kClaimDecided,
+       .at = now,
+       .values = {draft.payment_id, said.claim, std::string(Name(said.decision)),
+                  std::string(Name(said.grounds)), DocumentDigest(draft.claim.to_buyer),
+                  DocumentDigest(draft.claim.to_seller)}});
+}
+
+void EvidenceCase::RefundClaimed(End end) {
+  now += std::chrono::minutes(1);
+  const std::string claim = DocumentDigest(draft.claim.filed);
+  GiveBack({.authorisation = draft.claim.filed}, ClaimRefundId(claim, ++claim_refunds),
+           base::Money::Of(1250 - refunded, base::Currency::Parse("GBP").value()).value(), end);
+}
+
 void EvidenceCase::Revoke(EvidenceParty& party, const std::string& reason, base::UnixTime at) {
   Log({.kind = EntryKind::kRevoked, .at = at, .values = {party.id, reason, "operator", ""}});
   party.status = {true, at, reason == "superseded" ? CrlReason::kSuperseded
@@ -201,8 +275,14 @@ void EvidenceCase::FillLog(EvidenceFile& file) const {
   file.entries.clear();
   for (uint64_t i = 0; i < size; ++i) {
     const Entry entry = ParseEntry(lines[i]).value();
-    const bool ours = entry.subject() == file.payment_id || entry.subject() == buyer.id ||
-                      entry.subject() == seller.id ||
+    const bool of_claim = entry.subject().size() == 43 && [&] {
+      for (uint32_t n = 1; n <= claim_refunds; ++n) {
+        if (ClaimRefundId(DocumentDigest(file.claim.filed), n) == entry.subject()) return true;
+      }
+      return false;
+    }();
+    const bool ours = of_claim || entry.subject() == file.payment_id ||
+                      entry.subject() == buyer.id || entry.subject() == seller.id ||
                       entry.subject() == DocumentDigest(file.csblk) ||
                       std::ranges::any_of(file.refunds, [&](const EvidenceAct& refund) {
                         return DocumentDigest(refund.authorisation) == entry.subject();

@@ -29,10 +29,16 @@ struct EvidenceParty {
 class EvidenceCase {
  public:
   enum class End { kCompleted, kFailed, kOpen };
-  explicit EvidenceCase(End end = End::kCompleted);
+  // `promises`: the seller gives an undertaking.
+  explicit EvidenceCase(End end = End::kCompleted, bool promises = false);
 
   // A refund that ended as said, its steps at the end of the log.
   void Refund(const std::string& amount, End end);
+  // On the undertaking, in this order; unanswered, it is decided after 73 hours.
+  void FileClaim();
+  void AnswerClaim();
+  void DecideClaim(bool refund);
+  void RefundClaimed(End end);  // what is left of the price
   // Into the log now; the issuing CA says so too.
   void Revoke(EvidenceParty& party, const std::string& reason, base::UnixTime at);
   void Log(const Entry& entry) { lines.push_back(PrintEntry(entry)); }
@@ -61,9 +67,11 @@ class EvidenceCase {
   EvidenceFile draft;              // documents without log, certificates, statuses and seal
   std::optional<protocol::PaymentAuthorisationPayload> authorisation;
   int64_t refunded = 0;
+  uint32_t claim_refunds = 0;
 
  private:
-  void Sell();
+  void Sell(bool promises);
+  void GiveBack(EvidenceAct act, const std::string& id, const base::Money& money, End end);
   void Pay(End end);
 };
 

@@ -186,7 +186,7 @@ TEST_F(EvidenceOfAGateway, ProvesAFailedPayment) {
 TEST_F(EvidenceOfAGateway, ProvesRefundsWithTheirPayment) {
   const std::string id = Pay("12.50");
   EXPECT_EQ(Run("seller", "refund --yes --json -- " + id + " 2.50 GBP").code, 0);
-  const Ran last = Run("seller", "refund --yes --json -- " + id);
+  const Ran last = Run("seller", "refund --yes --json -- " + id + " 10.00 GBP");
   EXPECT_EQ(last.code, 0) << last.out;
   const json report = Valid(id, "e.json");
   ASSERT_EQ(report["refunds"].size(), 2u);

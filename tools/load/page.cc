@@ -54,7 +54,8 @@ th{color:var(--soft);font-weight:600}th:first-child,td:first-child{text-align:le
 tr:last-child td{border-bottom:0}
 td{overflow-wrap:anywhere}
 .wide{overflow-x:auto}
-.two{display:grid;align-items:start;grid-template-columns:repeat(auto-fit,minmax(380px,1fr));gap:0 16px}
+.two{display:grid;align-items:start;
+grid-template-columns:repeat(auto-fit,minmax(380px,1fr));gap:0 16px}
 footer{color:var(--soft);font-size:13px;margin-top:26px;overflow-wrap:anywhere}
 @media print{:root{--paper:#fff;--card:#fff;--ink:#000;--soft:#444;--rule:#ccc;--band:#0000000a;
 --c0:#0072b2;--c1:#d55e00;--c2:#009e73;--c3:#cc79a7;--c4:#e69f00;--c5:#56b4e9;--c6:#8c7ae6;
