@@ -1,5 +1,5 @@
-// A PKCS#11 module in this process, bare: the calls that an operation needs, a session and a session
-// copy of the key for each user, and nothing of ours around them. As quick as that token gets.
+// A PKCS#11 module in this process, bare: the calls that an operation needs, a session and a
+// session copy of the key for each user, and nothing of ours around. As quick as that token gets.
 #pragma once
 
 #include <p11-kit/p11-kit.h>
