@@ -65,7 +65,8 @@ class ScriptedBank final : public Bank {
     ++statements_asked;
     StatementPage page{.answered = statement_answered,
                        .complete_until = statement_complete_until};
-    const size_t from = after.empty() ? 0 : std::stoul(std::string(after));
+    const size_t from =
+        std::min(after.empty() ? 0 : std::stoul(std::string(after)), bookings.size());
     const size_t end = std::min(bookings.size(), from + statement_page);
     if (page.answered) page.bookings.assign(bookings.begin() + from, bookings.begin() + end);
     page.cursor = std::to_string(end);

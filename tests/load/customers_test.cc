@@ -40,6 +40,7 @@ TEST(Customers, AreRefusedWithTheLineThatIsWrong) {
   for (const char* text : {"", "  \n", "iban,currency\nx,y\n", "[1]", "{\"customers\":3}", "[{]",
                            "iban,currency,enrolment_code\nGB33BUKB20201555555555,GBP\n",
                            "iban,currency,enrolment_code\nGB33BUKB20201555555555,XXQ,c\n",
+                           "iban,currency,enrolment_code\nGB33BUKB20201555555555,GBP,\xff\n",
                            "iban,currency,enrolment_code\nGB33BUKB20201555555555,GBP,\n"}) {
     EXPECT_FALSE(ParseCustomers(text)) << text;
   }

@@ -106,6 +106,19 @@ TEST(Report, OfWhatIsNoResultIsRefused) {
   EXPECT_FALSE(HtmlComparison(Result(Sample()), Json{{"version", 1}}));
 }
 
+TEST(Report, OfAForeignResultWithNumbersBeyondAllMeasureEnds) {
+  Json json = Result(Sample());
+  json["seconds"][0]["t"] = 9007199254740993.0;
+  json["seconds"][1]["t"] = 9007199254740995.0;
+  json["seconds"][2]["payments"] = 1.7e308;
+  json["seconds"][3]["p50_ms"] = 1e-300;
+  json["seconds"][4]["max_ms"] = 1.7e308;
+  EXPECT_TRUE(HtmlReport(json));
+  for (auto& second : json["seconds"]) second["t"] = 9007199254740993.0;
+  EXPECT_TRUE(HtmlReport(json));
+  EXPECT_TRUE(HtmlComparison(json, json));
+}
+
 TEST(Report, OfARunInWhichNothingEndedIsStillAPage) {
   Findings f = Sample();
   f.stats = {};
@@ -136,6 +149,15 @@ TEST(Result, CountsNotStartedAsErrors) {
   Findings f = Sample();
   f.stats.not_started = 1000;
   EXPECT_DOUBLE_EQ(Result(f)["summary"]["error_rate"].get<double>(), 0.5);
+}
+
+TEST(CountWord, LetsNoGatewayWriteToATerminalAndKeepsTheirNumberSmall) {
+  std::map<std::string, uint64_t> words;
+  CountWord(words, "\x1b[2Jgone\xff");
+  EXPECT_EQ(words.begin()->first, "?[2Jgone?");
+  for (int i = 0; i < 1000; ++i) CountWord(words, std::to_string(i));
+  EXPECT_LE(words.size(), kMaxDifferentWords + 1);
+  EXPECT_GT(words["others"], 900u);
 }
 
 TEST(EscapeHtml, LeavesNoCharacterThatMeansSomething) {

@@ -11,7 +11,8 @@ namespace {
 
 constexpr double kWidth = 900, kHeight = 250, kLeft = 56, kRight = 14, kTop = 10, kBottom = 34;
 constexpr double kPlotWidth = kWidth - kLeft - kRight, kPlotHeight = kHeight - kTop - kBottom;
-constexpr double kMostNines = 5;  // the last percentile shown apart is 99.999
+constexpr size_t kMostTicks = 100;  // of an axis, whatever a foreign result says
+constexpr double kMostNines = 5;    // the last percentile shown apart is 99.999
 
 template <typename... Args>
 std::string Format(const char* format, Args... args) {
@@ -56,7 +57,9 @@ class Frame {
     } else {
       const double step = Step(y_to_, 5);
       y_to_ = step * std::ceil(y_to_ / step - 1e-9);
-      for (double y = 0; y <= y_to_ + 1e-9 * step; y += step) ticks_y_.push_back(y);
+      for (double y = 0; y <= y_to_ + 1e-9 * step && ticks_y_.size() < kMostTicks; y += step) {
+        ticks_y_.push_back(y);
+      }
     }
   }
   double X(double x) const {
@@ -90,7 +93,7 @@ class Frame {
   // 1, 2, 5, 10, 20 … around what there is; the powers of ten alone where that would be many.
   void SetLogTicks(double low, double high) {
     const double powers = std::ceil(std::log10(high)) - std::floor(std::log10(low));
-    for (double power = std::pow(10, std::floor(std::log10(low))); ticks_y_.size() < 100;
+    for (double power = std::pow(10, std::floor(std::log10(low))); ticks_y_.size() < kMostTicks;
          power *= 10) {
       for (const double factor : {1.0, 2.0, 5.0}) {
         if (powers > 4 && factor > 1) continue;
@@ -113,7 +116,8 @@ class Frame {
     }
     std::vector<std::pair<double, std::string>> ticks;
     const double step = std::max(1.0, Step(x_to_ - x_from_, 10));
-    for (double x = std::ceil(x_from_ / step) * step; x <= x_to_ + 1e-9; x += step) {
+    for (double x = std::ceil(x_from_ / step) * step;
+         x <= x_to_ + 1e-9 && ticks.size() < kMostTicks; x += step) {
       ticks.emplace_back(x, Short(x));
     }
     return ticks;

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/encoding.h"
 #include "base/file.h"
 #include "base/money.h"
 #include "protocol/values.h"
@@ -29,8 +30,8 @@ base::Status Check(const CustomerRow& row, const std::string& where) {
   if (!base::Currency::Parse(row.currency)) {
     return Fail(ErrorCode::kMalformed, where + ": the currency is not one");
   }
-  if (row.enrolment_code.empty()) {
-    return Fail(ErrorCode::kMalformed, where + ": the enrolment_code is empty");
+  if (row.enrolment_code.empty() || !base::IsUtf8(row.enrolment_code)) {
+    return Fail(ErrorCode::kMalformed, where + ": the enrolment_code is empty or no text");
   }
   return {};
 }

@@ -91,7 +91,7 @@ base::Status Register(Roster& roster, const PrepareOptions& options, Progress& p
   const auto ended = [&](Operation&, const Next& end) {
     if (end.verdict == Verdict::kGood) return;
     ++failed;
-    why = end.words;
+    why = Printable(end.words);
   };
   const bool all = driver.Work(make, options.concurrency, kLimit_s, ended);
   RETURN_IF_ERROR(roster.Sync());

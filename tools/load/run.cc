@@ -190,6 +190,11 @@ base::Status Write(const std::string& file, const std::string& text) {
   return base::ReplaceFile(file, text, 0644);
 }
 
+// A title or an argument need not be UTF-8.
+std::string Text(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
 void PrintWords(const Json& json) {
   const Json& s = json["summary"];
   const auto number = [&](const char* name) { return s[name].get<double>(); };
@@ -267,7 +272,7 @@ int RunLoad(const RunOptions& options) {
     }
   }
   if (!options.json_file.empty()) {
-    if (const auto written = Write(options.json_file, json.dump(2) + "\n"); !written) {
+    if (const auto written = Write(options.json_file, Text(json)); !written) {
       progress.Say("paygate-load: " + written.error().message);
       return kTrouble;
     }

@@ -39,9 +39,17 @@ Second& Stats::At(double elapsed_s) {
   return seconds[index];
 }
 
+std::string Printable(const std::string& text) {
+  std::string shown = text.substr(0, kMaxWordBytes);
+  std::ranges::replace_if(
+      shown, [](char c) { return c < ' ' || c > '~'; }, '?');
+  return shown;
+}
+
 void CountWord(std::map<std::string, uint64_t>& words, const std::string& word, uint64_t n) {
-  const bool room = words.size() < kMaxDifferentWords || words.contains(word);
-  words[room ? word : "others"] += n;
+  const std::string shown = Printable(word);
+  const bool room = words.size() < kMaxDifferentWords || words.contains(shown);
+  words[room ? shown : "others"] += n;
 }
 
 void Stats::Merge(const Stats& other) {

@@ -85,6 +85,9 @@ struct Stats {
 };
 
 constexpr size_t kMaxDifferentWords = 64;  // of codes and broken; others are counted as "others"
+constexpr size_t kMaxWordBytes = 200;
+// What a gateway says, as far as a terminal may show it: printable ASCII, others as '?'.
+std::string Printable(const std::string& text);
 void CountWord(std::map<std::string, uint64_t>& words, const std::string& word, uint64_t n = 1);
 
 }  // namespace paygate::load
