@@ -22,7 +22,7 @@ namespace paygate::audit {
 
 // With its reply it fits a frame between engine and paygatectl (base/ipc.h).
 constexpr size_t kMaxEvidenceFileBytes = 7u << 19;  // 3.5 MiB
-constexpr size_t kMaxEvidenceRefunds = 64;          // as the store has it
+constexpr size_t kMaxEvidenceRefunds = 96;          // as the store has it
 constexpr size_t kMaxEvidenceCertificates = 256;
 constexpr size_t kMaxEvidenceStatuses = 32;         // OCSP answers, each of up to 16 certificates
 constexpr size_t kMaxEvidenceEntries = 512;         // of the audit log

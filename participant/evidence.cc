@@ -16,7 +16,7 @@ using protocol::PaymentResult;
 using protocol::PaymentResultPayload;
 
 constexpr int64_t kVersion = 1;
-constexpr uint32_t kMaxClaimRefunds = 64;  // as many as a payment may have
+constexpr uint32_t kMaxClaimRefunds = 96;  // as many as a payment may have
 
 std::string Folder(EvidenceKind kind) {
   switch (kind) {

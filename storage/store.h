@@ -31,6 +31,8 @@ namespace paygate::storage {
 constexpr int kMaxFailedTries = 3;  // by one buyer on one CSBLK (protocol.md section 6)
 
 constexpr size_t kMaxRefunds = 64;    // of one payment (docs/decisions/0019)
+// As many more for refunds on the strength of a claim: no seller uses up those that he owes.
+constexpr size_t kClaimRefundReserve = 32;
 
 enum class RecordVerdict : uint8_t {
   kRecorded,      // durable now, and this call made it so
@@ -44,7 +46,7 @@ enum class RecordVerdict : uint8_t {
   kNotRefundable,   // refund_of is no completed payment of this buyer to this seller, or in another
                     // currency
   kExceedsPayment,  // with all refunds that are open or completed it would be more than was paid
-  kTooManyRefunds,  // kMaxRefunds of this payment, failed ones included
+  kTooManyRefunds,  // kMaxRefunds of this payment, failed ones included; on a claim the reserve too
 };
 struct RecordResult {
   RecordVerdict verdict;

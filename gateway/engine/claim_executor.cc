@@ -16,6 +16,7 @@ using storage::RecordVerdict;
 namespace {
 
 constexpr std::chrono::seconds kInterval{5};
+constexpr std::chrono::seconds kWhileHindered{60};    // no bank, no token
 constexpr size_t kAtOnce = 32;                        // claims in one tick
 constexpr std::chrono::minutes kWhileRefundOpen{10};  // until it is looked at again
 constexpr std::chrono::hours kAfterTrouble{1};
@@ -31,7 +32,7 @@ bool IsEverybodys(ErrorCode code) {
 void ClaimExecutor::Tick() {
   const base::MonotonicTime now = p_.clock.Monotonic();
   if (busy_ || now < next_ || !p_.envelope.keys()->available()) return;
-  next_ = now + kInterval;
+  next_ = now + (hindered_ ? kWhileHindered : kInterval);
   busy_ = true;
   const auto taken = p_.workers.TrySubmit([this] {
     Run();
@@ -41,6 +42,7 @@ void ClaimExecutor::Tick() {
 }
 
 void ClaimExecutor::Run() {
+  hindered_ = false;
   const auto due = p_.claims.Due(p_.clock.Now(), kAtOnce);
   if (!due) return base::LogError("claims.delayed", {{"why", due.error().ToString()}});
   for (const std::string& payment_id : *due) {
@@ -48,7 +50,8 @@ void ClaimExecutor::Run() {
     if (done) continue;
     base::LogError("claims.delayed",
                    {{"payment_id", payment_id}, {"why", done.error().ToString()}});
-    if (IsEverybodys(done.error().code)) return;
+    hindered_ = IsEverybodys(done.error().code);
+    if (hindered_) return;
   }
 }
 

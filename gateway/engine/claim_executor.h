@@ -51,8 +51,9 @@ class ClaimExecutor {
   base::Status Postpone(const storage::Claim& claim, std::chrono::seconds by);
 
   const Parts p_;
-  std::atomic<bool> busy_ = false;  // a worker does what was due
-  base::MonotonicTime next_{};      // of the ticker
+  std::atomic<bool> busy_ = false;      // a worker does what was due
+  std::atomic<bool> hindered_ = false;  // the last look ended early
+  base::MonotonicTime next_{};          // of the ticker
 };
 
 }  // namespace paygate::gateway::engine

@@ -6,8 +6,6 @@ namespace {
 // An order that the bank has booked and that is open here is asked about at once; so long that may
 // take before it is called a difference.
 constexpr std::chrono::seconds kSettlingTime{60};
-// So long the bank's answer, with its signature, is preferred to its statement.
-constexpr std::chrono::seconds kAskedInVain{3600};
 
 bool FitsKind(const storage::IntentRecord& order, const storage::ListedBooking& booking) {
   return order.is_refund() == booking.is_return;
@@ -19,9 +17,10 @@ bool FitsAmount(const storage::IntentRecord& order, const storage::ListedBooking
 }
 
 Difference JudgeUnlisted(const Evidence& e) {
-  if (!e.order || !e.order->settlement || !e.order->settlement->outcome().completed) {
-    return Difference::kNone;
-  }
+  if (!e.order) return Difference::kNone;
+  // Its end may be written this moment, and with it that a booking is to be looked for.
+  if (!e.order->settlement) return Difference::kWaiting;
+  if (!e.order->settlement->outcome().completed) return Difference::kNone;
   const bool reached = e.complete_until > e.order->settlement->settled_at() + e.clock_skew;
   return reached ? Difference::kNotListed : Difference::kWaiting;
 }
@@ -65,8 +64,8 @@ std::string_view Clue(Difference difference) {
       return "Both sides hold a receipt, and the bank's statement lacks the booking. Ask the bank "
              "by the bank reference, and show it its signed answer, which is kept as evidence.";
     case Difference::kOpenHere:
-      return "The bank has booked it, and does not say so when it is asked. It is asked on; after "
-             "an hour a booking that fits in everything ends it. Ask the bank why it is silent.";
+      return "A bank states that it has booked it, and its own bank does not say so when it is "
+             "asked. It is asked on, and nothing else ends it: ask the bank why it is silent.";
     case Difference::kFailedHere:
       return "Both sides were told that it failed, and the bank has moved the money. The receipt "
              "stands: have the bank give the money back, by the bank reference.";
@@ -96,11 +95,6 @@ Difference Judge(const Evidence& e) {
   if (!outcome.completed) return Difference::kFailedHere;
   if (outcome.bank_reference != e.booking->bank_reference) return Difference::kReferenceDiffers;
   return Difference::kNone;
-}
-
-bool StatementDecides(const Evidence& e) {
-  return Judge(e) == Difference::kOpenHere && e.now >= e.since + kAskedInVain &&
-         e.now > e.order->intent.record().deadline + e.clock_skew;
 }
 
 }  // namespace paygate::gateway::engine

@@ -36,8 +36,4 @@ struct Evidence {
 };
 Difference Judge(const Evidence& evidence);
 
-// Has its bank been asked long enough in vain, and does the booking fit in everything? Then the
-// booking is the bank's word (docs/decisions/0022).
-bool StatementDecides(const Evidence& evidence);
-
 }  // namespace paygate::gateway::engine

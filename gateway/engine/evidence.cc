@@ -23,7 +23,8 @@ using protocol::KeyName;
 
 namespace {
 
-static_assert(audit::kMaxEvidenceRefunds == storage::kMaxRefunds);
+static_assert(audit::kMaxEvidenceRefunds ==
+              storage::kMaxRefunds + storage::kClaimRefundReserve);
 
 EvidenceAct ActOf(const storage::Payment& act) {
   return {.authorisation = act.intent.record().authorisation,

@@ -52,21 +52,39 @@ void Reconciler::Tick() {
   if (running_) return;
   const base::MonotonicTime now = clock_.Monotonic();
   if (!next_) next_ = now + std::min(interval_, kSoon);
-  std::optional<Wish> wish;
+  const auto capabilities = bank_.GetCapabilities();
   {
+    // A wish that comes after this is of the next run: it is taken, and the run counted, at once.
     base::MutexLock lock(mutex_);
     if (failed_) next_ = std::min(*next_, now + kSoon);
     failed_ = false;
-    wish.swap(wish_);
+    const bool due = now >= *next_ && capabilities;  // not while no bank is there
+    if (!wish_ && !due) return;
+    run_ = {.wish = wish_.value_or(Wish()), .adapter = {}, .cursor = {}, .after = {}, .report = {}};
+    running_ = true;
+    next_ = now + interval_;
+    if (!wish_ && !capabilities->statement) return Next(&Reconciler::ForgetUnreconciled);
+    wish_.reset();
+    run_.report.run = ++runs_;
+    run_.report.whole = run_.wish.whole;
+    run_.report.began_at = clock_.Now();
+    report_ = run_.report;
   }
-  if (!wish) {
-    if (now < *next_) return;
-    // Not while no bank is there; nor ever, of one that states nothing.
-    const auto capabilities = bank_.GetCapabilities();
-    if (!capabilities || !capabilities->statement) return;
+  Begin();
+}
+
+// Of a bank that states nothing, nothing ever comes to agree with.
+void Reconciler::ForgetUnreconciled() {
+  ReconciliationChanges changes{.at = clock_.Now()};
+  const auto rows = store_.ListUnreconciled("", kStepRows);
+  if (rows) {
+    for (const auto& row : *rows) changes.agreed.push_back(row.id);
   }
-  next_ = now + interval_;
-  Begin(wish.value_or(Wish()));
+  const Status forgotten = store_.Write(changes);
+  if (forgotten && changes.agreed.size() == kStepRows) {
+    return Next(&Reconciler::ForgetUnreconciled);
+  }
+  running_ = false;
 }
 
 Result<uint64_t> Reconciler::Start(const Wish& wish) {
@@ -89,23 +107,14 @@ ReconciliationReport Reconciler::Report() const {
   return report_;
 }
 
-void Reconciler::Begin(const Wish& wish) {
-  running_ = true;
-  run_ = {.wish = wish, .adapter = {}, .cursor = {}, .after = {}, .report = {}};
-  run_.report.whole = wish.whole;
-  run_.report.began_at = clock_.Now();
-  {
-    base::MutexLock lock(mutex_);
-    run_.report.run = ++runs_;
-    report_ = run_.report;
-  }
+void Reconciler::Begin() {
   const auto capabilities = bank_.GetCapabilities();
   if (!capabilities) return End(capabilities.error().message);
   if (!capabilities->statement) return End("the bank adapter gives no statement");
   run_.adapter = capabilities->adapter;
   const auto position = store_.Position(run_.adapter);
   if (!position) return End(position.error().ToString());
-  if (!wish.whole) run_.cursor = position->cursor;
+  if (!run_.wish.whole) run_.cursor = position->cursor;
   AskPage();
 }
 
@@ -206,6 +215,7 @@ void Reconciler::SweepUnreconciled() {
 
 Status Reconciler::Unreconciled(const std::vector<storage::Unreconciled>& rows) {
   ReconciliationChanges changes{.at = clock_.Now()};
+  std::set<std::string> ask;
   for (const auto& [id, since] : rows) {
     // The booking first: an order that ends in between is then judged by its end.
     ASSIGN_OR_RETURN(const auto booking, BookingOf(id, changes));
@@ -222,12 +232,9 @@ Status Reconciler::Unreconciled(const std::vector<storage::Unreconciled>& rows) 
     } else {
       Note(difference, id, evidence);
     }
-    if (StatementDecides(evidence)) {
-      settler_.TakeStatement(id, {.completed = true, .bank_reference = booking->bank_reference});
-    } else if (difference == Difference::kOpenHere) {
-      settler_.AskSoon({id});
-    }
+    if (difference == Difference::kOpenHere) ask.insert(id);
   }
+  if (!ask.empty()) settler_.AskSoon(ask);
   return store_.Write(changes);
 }
 

@@ -4,8 +4,7 @@
 // A run reads the statement from where the last one ended, or whole, and then looks at everything
 // that is unreconciled: bounded steps of one page each, on workers, one after the other, and no
 // payment waits for it. What it finds is in the log as an alarm and in the report. It settles
-// nothing but by the bank's word: an order that the bank has booked and that is open here is asked
-// about at once.
+// nothing: an order that a bank states to have booked and that is open here is asked about at once.
 //
 // Thread-safe.
 #pragma once
@@ -75,7 +74,8 @@ class Reconciler {
     std::string after;  // the last id of the step before
     ReconciliationReport report;
   };
-  void Begin(const Wish& wish) EXCLUDES(mutex_);
+  void Begin() EXCLUDES(mutex_);
+  void ForgetUnreconciled();
   void Next(void (Reconciler::*step)());  // on a worker
   void AskPage();
   void TakePage(const bank::StatementPage& page) EXCLUDES(mutex_);

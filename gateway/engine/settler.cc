@@ -104,33 +104,16 @@ void Settler::AskSoon(const std::set<std::string>& payment_ids) {
   std::multimap<base::MonotonicTime, std::string> soon;
   for (auto each = due_.begin(); each != due_.end();) {
     const auto next = std::next(each);
-    const auto open = open_.find(each->second);
-    if (payment_ids.contains(each->second) && open != open_.end() && !open->second.outcome) {
-      open->second.step = Step::kInquire;
-      soon.emplace(clock_.Monotonic(), std::move(due_.extract(each).mapped()));
+    if (payment_ids.contains(each->second)) {
+      const auto open = open_.find(each->second);
+      if (open != open_.end() && !open->second.outcome) {
+        open->second.step = Step::kInquire;
+        soon.emplace(clock_.Monotonic(), std::move(due_.extract(each).mapped()));
+      }
     }
     each = next;
   }
   due_.merge(soon);
-}
-
-void Settler::TakeStatement(const std::string& payment_id, const FinalOutcome& outcome) {
-  std::optional<Intent> intent;
-  {
-    base::MutexLock lock(mutex_);
-    const auto due = std::ranges::find(due_, payment_id, [](const auto& each) -> const auto& {
-      return each.second;
-    });
-    const auto found = open_.find(payment_id);
-    if (due == due_.end() || found == open_.end() || found->second.outcome) return;
-    due_.erase(due);
-    intent = found->second.intent;
-  }
-  base::LogAlarm("intent.ended_by_statement",
-                 {{"payment_id", payment_id},
-                  {"bank_reference", outcome.bank_reference},
-                  {"why", "the bank lists it as booked and does not answer for it"}});
-  Settle(*intent, outcome);
 }
 
 void Settler::Ask(const std::string& payment_id) {

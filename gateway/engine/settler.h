@@ -53,10 +53,6 @@ class Settler {
   void TokenIsBack() EXCLUDES(mutex_);
   // The bank states that it has booked these: those that are open are asked about at once.
   void AskSoon(const std::set<std::string>& payment_ids) EXCLUDES(mutex_);
-  // The bank's word out of its statement, for an open intent that it does not answer for
-  // (docs/decisions/0022). One that is being asked about or settled this moment is left alone.
-  void TakeStatement(const std::string& payment_id, const storage::FinalOutcome& outcome)
-      EXCLUDES(mutex_);
   // The signed `pending` of protocol.md sections 6 and 7; nullopt if the payment is being settled
   // this moment: then wait for it. Once given, the end also goes to the mailbox of who authorised.
   base::Result<std::optional<std::string>> PendingReceipt(const storage::Intent& intent)

@@ -59,7 +59,8 @@ class Payments final : public AuthorisationStore, public AuthorisationReader, In
   base::Status AddOutcome(const Settlement& settlement, Batch& batch) const;
 
   // Of refunds; under the lock of the payment.
-  base::Result<std::optional<RecordVerdict>> RefuseRefund(const IntentRecord& refund) const;
+  base::Result<std::optional<RecordVerdict>> RefuseRefund(const IntentRecord& refund,
+                                                           size_t most) const;
   base::Result<std::optional<Refund>> FindRefund(const IntentRecord& refund) const;
   base::Status AddRefundOutcome(const Settlement& settlement, Batch& batch) const;
 

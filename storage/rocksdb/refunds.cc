@@ -17,7 +17,7 @@ std::string RefundKey(const IntentRecord& refund) {
   return PairOfIds(refund.refund_of, refund.payment_id);
 }
 
-// Each amount is below 10^15 and there are at most kMaxRefunds: no sum leaves int64.
+// Each amount is below 10^15 and there are less than a hundred: no sum leaves int64.
 int64_t SumOf(const std::vector<Refund>& refunds, bool open_too) {
   int64_t sum = 0;
   for (const Refund& r : refunds) {
@@ -34,7 +34,7 @@ Result<RecordResult> Payments::RecordRefund(IntentRecord refund) {
   RETURN_IF_ERROR(CheckIntent(refund));
   RETURN_IF_ERROR(CheckId(refund.refund_of));
   const auto hold = LockFor(refund);
-  ASSIGN_OR_RETURN(const auto refused, RefuseRefund(refund));
+  ASSIGN_OR_RETURN(const auto refused, RefuseRefund(refund, kMaxRefunds));
   if (refused) return RecordResult{*refused, {}, {}, {}};
   Batch batch(database_);
   batch.Put(Family::kRefunds, RefundKey(refund),
@@ -46,7 +46,7 @@ Result<RecordResult> Payments::RecordClaimRefund(IntentRecord refund) {
   RETURN_IF_ERROR(CheckIntent(refund));
   RETURN_IF_ERROR(CheckId(refund.refund_of));
   const auto hold = LockFor(refund);
-  ASSIGN_OR_RETURN(const auto refused, RefuseRefund(refund));
+  ASSIGN_OR_RETURN(const auto refused, RefuseRefund(refund, kMaxRefunds + kClaimRefundReserve));
   if (refused) return RecordResult{*refused, {}, {}, {}};
   ASSIGN_OR_RETURN(const auto claim, ReadClaim(database_, refund.refund_of));
   if (!claim || claim->state != ClaimState::kToRefund || claim->due > refund.recorded_at) {
@@ -71,7 +71,8 @@ Result<RecordResult> Payments::RecordClaimRefund(IntentRecord refund) {
   return WriteIntent(std::move(refund), batch);
 }
 
-Result<std::optional<RecordVerdict>> Payments::RefuseRefund(const IntentRecord& refund) const {
+Result<std::optional<RecordVerdict>> Payments::RefuseRefund(const IntentRecord& refund,
+                                                            size_t most) const {
   using Verdict = std::optional<RecordVerdict>;
   ASSIGN_OR_RETURN(const auto fate, database_.Get(Family::kFates, refund.payment_id));
   if (fate) return Verdict(RecordVerdict::kSeenBefore);
@@ -85,7 +86,7 @@ Result<std::optional<RecordVerdict>> Payments::RefuseRefund(const IntentRecord& 
     return Verdict(RecordVerdict::kNotRefundable);
   }
   ASSIGN_OR_RETURN(const auto refunds, Refunds(refund.refund_of));
-  if (refunds.size() >= kMaxRefunds) return Verdict(RecordVerdict::kTooManyRefunds);
+  if (refunds.size() >= most) return Verdict(RecordVerdict::kTooManyRefunds);
   const int64_t left = paid.amount.minor_units() - SumOf(refunds, true);
   if (refund.amount.minor_units() > left) return Verdict(RecordVerdict::kExceedsPayment);
   return Verdict();

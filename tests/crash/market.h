@@ -60,7 +60,11 @@ class Market {
   int64_t BalanceOf(const std::string& iban) const;
   int64_t Money() const;
 
-  std::string Unproven(const std::string& payment_id, const std::string& debited_at);
+  struct Debit {
+    std::string payment_id, at;  // "2027-01-31T12:00:00Z"
+  };
+  std::vector<Debit> Debits() const;
+  std::string Unproven(const Debit& debit);
 
   std::string file_;
   Points* points_;

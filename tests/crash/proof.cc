@@ -35,7 +35,10 @@ std::string EvidenceOf(const std::string& directory, const std::string& payment_
 
 }  // namespace
 
-std::string Market::Unproven(const std::string& payment_id, const std::string& debited_at) {
+std::string Market::Unproven(const Debit& debit) {
+  const std::string& payment_id = debit.payment_id;
+  // The simulator's clock counts from the last whole second before it was started.
+  const std::chrono::seconds behind{network_ ? 1 : 0};
   const std::string bytes = EvidenceOf(gateway_->directory(), payment_id);
   const auto root = Must(protocol::Certificate::ParsePem(gateway_->RootPem()));
   const audit::EvidenceReport report = audit::JudgeEvidence(bytes, root, {});
@@ -51,30 +54,44 @@ std::string Market::Unproven(const std::string& payment_id, const std::string& d
     const auto entry = Must(audit::ParseEntry(each.line));
     if (entry.kind != audit::EntryKind::kAuthorised) continue;
     // Both in one form, which sorts as time does.
-    return audit::InWords(entry.at) <= debited_at ? "" : "debited before it was authorised: " +
+    return audit::InWords(entry.at - behind) <= debit.at ? "" : "debited before it was authorised: " +
                                                              payment_id;
   }
   return "a debit without an authorisation, " + payment_id;
 }
 
+std::vector<Market::Debit> Market::Debits() const {
+  std::vector<Debit> debits;
+  if (network_) {
+    for (const auto& t : network_->Get("/transactions")) {
+      if (t.at("state") != "completed" || t.contains("return_of")) continue;
+      const std::string at = t.at("decided");  // with milliseconds
+      debits.push_back({t.at("order"), at.substr(0, at.find('.')) + "Z"});
+    }
+    return debits;
+  }
+  std::istringstream journal(
+      integration::RunProgram({doubles::Program("paygate-embedded-bank"), "--config",
+                               gateway_->directory() + "/bank/bank.toml", "journal"}));
+  const std::string name = "payment=";
+  for (std::string line; std::getline(journal, line);) {
+    std::istringstream words(line);
+    std::string at, kind, payment;
+    words >> at >> kind >> payment;
+    if (kind != "executed" || !payment.starts_with(name)) continue;
+    debits.push_back({payment.substr(name.size()), at});
+  }
+  return debits;
+}
+
 std::string Market::Unproven() {
   try {
-    std::istringstream journal(
-        integration::RunProgram({doubles::Program("paygate-embedded-bank"), "--config",
-                                 gateway_->directory() + "/bank/bank.toml", "journal"}));
-    size_t debits = 0;
-    const std::string name = "payment=";
-    for (std::string line; std::getline(journal, line);) {
-      std::istringstream words(line);
-      std::string at, kind, payment;
-      words >> at >> kind >> payment;
-      if (kind != "executed" || !payment.starts_with(name)) continue;
-      ++debits;
-      const std::string wrong = Unproven(payment.substr(name.size()), at);
-      if (!wrong.empty()) return wrong;
+    const auto debits = Debits();
+    for (const Debit& debit : debits) {
+      if (const std::string wrong = Unproven(debit); !wrong.empty()) return wrong;
     }
-    return debits == receipts_ ? "" : std::to_string(debits) + " debits, but " +
-                                          std::to_string(receipts_) + " receipts";
+    return debits.size() == receipts_ ? "" : std::to_string(debits.size()) + " debits, but " +
+                                                 std::to_string(receipts_) + " receipts";
   } catch (const std::exception& e) {
     return e.what();
   }

@@ -24,7 +24,7 @@ class ScriptedBank final : public Bank {
                         .returns = returns,
                         .enrolment = true,
                         .notices = true,
-                        .statement = true,
+                        .statement = statement,
                         .adapter = "scripted"};
   }
   bool Healthy() const override { return true; }
@@ -107,6 +107,7 @@ class ScriptedBank final : public Bank {
   Notices notices;  // none until a test sets it; their cursors sort as texts
   int notices_asked = 0;
   std::vector<Booking> bookings;  // of the statement; changed between runs alone
+  bool statement = true;  // the capability
   bool statement_answered = true;
   base::UnixTime statement_complete_until{};
   size_t statement_page = kMaxBookings;

@@ -21,6 +21,7 @@ using protocol::Role;
 using protocol::UnsignedJws;
 
 constexpr char kPayload[] = R"({"a":1})";
+constexpr char kId[] = "AAECAwQFBgcICQoLDA0ODw";
 
 // A token as slow as the test likes: each operation waits until it is let through.
 class SlowSigner final : public hsm::Signer {
@@ -57,14 +58,14 @@ struct BatchSignerTest : testing::Test {
     const auto root_signer = pki.root_key.AsSigner().value();
     const auto certify = [&](Role role, const protocol::PublicKey& subject,
                              const protocol::Certificate* issuer, hsm::Signer& by) {
-      auto what = protocol::TestPki::Template(role, "ID", subject);
+      auto what = protocol::TestPki::Template(role, kId, subject);
       what.not_before = now - std::chrono::days(1);
       what.not_after = now + std::chrono::days(1);
       return protocol::BuildCertificate(what, issuer, by).value();
     };
     const auto root = certify(Role::kRoot, pki.root_key.public_key(), nullptr, *root_signer);
     const auto ca = certify(Role::kIssuingCa, pki.issuing_key.public_key(), &root, *root_signer);
-    GatewayKeys made{.id = "ID",
+    GatewayKeys made{.id = kId,
                      .checker = protocol::CertificateChecker::Create(root, {ca}).value(),
                      .signature = {},
                      .encryption = {},

@@ -143,42 +143,43 @@ TEST_F(ReconciliationTest, AsksAtOnceAboutWhatIsOpenHereAndBookedThere) {
   EXPECT_EQ(Found(), Words());
 }
 
-TEST_F(ReconciliationTest, TakesTheStatementForTheBanksWordWhenTheBankDoesNotAnswerForAnHour) {
+TEST_F(ReconciliationTest, NeverEndsAnIntentByAStatementHoweverLongItsOwnBankIsSilent) {
   const std::string open = PendingPayment().payment_id;
   bank.Answer(Outcome::kUnknown);
-  Book(open);
+  Book(open);  // by any of the banks: who lists it need not be who was asked to pay it
   EXPECT_EQ(Reconcile().count, 0u);
-  const auto unanswered = [&](std::chrono::seconds time) {
-    clock.Advance(time);
+  for (int hour = 0; hour < 3; ++hour) {
+    clock.Advance(std::chrono::hours(1));
+    EXPECT_EQ(Found(), Words({"open-here of " + open}));
     EXPECT_TRUE(Eventually([&] {
       engine->Tick();
       return bank.Answer(Outcome::kUnknown);
     }));
-  };
-  unanswered(std::chrono::minutes(59));
-  EXPECT_EQ(Found(), Words({"open-here of " + open}));
+    EXPECT_EQ(bank.calls().back().first, ScriptedBank::Call::kStatus);
+  }
   EXPECT_FALSE(Stored(open)->settlement);
-  unanswered(std::chrono::minutes(2));
-  ASSERT_TRUE(Eventually([&] {
-    (void)Reconcile();
-    bank.Answer(Outcome::kUnknown);
-    return Stored(open)->settlement.has_value();
-  }));
-  ASSERT_TRUE(Settles(open));
-  EXPECT_TRUE(Completed(open));
-  EXPECT_EQ(Stored(open)->settlement->outcome().bank_reference, "REF1");
-  EXPECT_EQ(Found(), Words());
 }
 
-TEST_F(ReconciliationTest, NeverTakesABookingThatDoesNotFitForTheBanksWord) {
+TEST_F(ReconciliationTest, KeepsAnOpenOrderInSightUntilItsEnd) {
   const std::string open = PendingPayment().payment_id;
-  bank.Answer(Outcome::kUnknown);
-  Book(open).minor_units = 499;
-  EXPECT_EQ(Found(), Words({"amount-differs of " + open}));
-  clock.Advance(std::chrono::hours(5));
-  EXPECT_EQ(Found(), Words({"amount-differs of " + open}));
-  engine->Tick();
-  EXPECT_FALSE(Stored(open)->settlement);
+  Book(open);
+  EXPECT_EQ(Reconcile().waiting, 1u);
+  bank.bookings.clear();
+  clock.Advance(std::chrono::seconds(1));
+  EXPECT_EQ(Reconcile({.whole = true}).waiting, 1u) << "listed no more, and its end may come";
+  EXPECT_EQ(Must(store->reconciliation().ListUnreconciled("", 10)).size(), 1u);
+}
+
+TEST_F(ReconciliationTest, KeepsNothingForABankThatStatesNothing) {
+  bank.statement = false;
+  (void)Paid();
+  EXPECT_FALSE(engine->reconciler().Start({}));
+  EXPECT_TRUE(Eventually([&] {
+    clock.Advance(std::chrono::seconds(10));
+    engine->Tick();
+    return Must(store->reconciliation().ListUnreconciled("", 10)).empty();
+  }));
+  EXPECT_EQ(bank.statements_asked, 0);
 }
 
 TEST_F(ReconciliationTest, OfTheWholeStatementMissesWhatWasListedOnce) {

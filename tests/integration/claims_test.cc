@@ -29,6 +29,9 @@ class TurnedClock final : public base::Clock {
   const seconds by_;
 };
 
+// Its second line would like to be a member of what paygatectl shows.
+constexpr char kStatement[] = "Nothing has come.\ndecision  refund";
+
 // A wallet's directory, used by a program whose clock is right when the engine's is.
 struct Program {
   Program(const ScratchGateway& gateway, const std::string& directory, seconds turned)
@@ -102,13 +105,13 @@ struct ClaimWallets : Wallets {
   // Claimed when the usual 30 days are over; its ID.
   std::string Claimed() {
     Turn(hours(24 * 30 + 1));
-    const auto answer = Must(Open("buyer").client->Claim(payment_id, "Nothing has come."));
+    const auto answer = Must(Open("buyer").client->Claim(payment_id, kStatement));
     EXPECT_TRUE(answer.value) << answer.refusal->code;
     EXPECT_EQ(answer.value->payment_id, payment_id);
     return answer.value->claim_id;
   }
-  Ran Ctl(const std::string& arguments) {
-    const std::string command = doubles::Program("paygatectl") + " --json --config " +
+  Ran Ctl(const std::string& arguments, const std::string& form = " --json") {
+    const std::string command = doubles::Program("paygatectl") + form + " --config " +
                                 gateway.directory() + "/gateway.toml " + arguments + " 2>&1";
     Ran ran;
     FILE* pipe = popen(command.c_str(), "r");
@@ -138,7 +141,7 @@ TEST_F(ClaimWallets, AClaimThatNobodyAnswersIsRefundedOnceThoughTheEngineDies) {
   const auto told = Open("seller").InboxUntil([](const auto& m) { return m.claim.has_value(); });
   EXPECT_EQ(told.back().claim->kind, EvidenceKind::kClaimReceived);
   EXPECT_EQ(told.back().claim->claim_id, claim);
-  EXPECT_EQ(told.back().claim->text, "Nothing has come.");
+  EXPECT_EQ(told.back().claim->text, kStatement);
 
   Turn(hours(72) + seconds(60));
   gateway.Kill("engine_with_clock", SIGKILL);
@@ -182,7 +185,10 @@ TEST_F(ClaimWallets, AnAnsweredClaimIsTheOperatorsToDecideOnceAndBothHearWhy) {
   }
   row = json::parse(Ctl("claim show -- " + claim).out);
   EXPECT_EQ(row["state"], "answered: to be decided");
-  EXPECT_EQ(row["statement"], "Nothing has come.");
+  EXPECT_EQ(row["statement"], kStatement);
+  ran = Ctl("claim show -- " + claim, "");
+  EXPECT_FALSE(ran.Has("\ndecision  refund")) << ran.out;
+  EXPECT_TRUE(ran.Has(" | decision  refund")) << ran.out;
   EXPECT_EQ(row["evidence"], "Signed for, parcel 4711");
   EXPECT_EQ(row["terms"], "At your door, or your money back");
   EXPECT_EQ(Ctl("claim decide --reason both --refund --reject -- " + claim).code, 2);

@@ -217,6 +217,21 @@ TEST_F(ClaimRows, WhoseRefundTheBankRejectsAreDueADayLaterAndAtLastTheOperators)
   EXPECT_EQ(Now().state, ClaimState::kRefunded);
 }
 
+TEST_F(ClaimRows, AreRefundedThoughTheSellerHasUsedUpHisRefunds) {
+  for (size_t i = 0; i < kMaxRefunds; ++i) {
+    const auto small = store_->authorisations().RecordRefund(
+        MakeRefund("small " + std::to_string(i), 1, At(9)));
+    ASSERT_TRUE(End(Completed(small.value().intent.value())));
+  }
+  ASSERT_EQ(store_->authorisations().RecordRefund(MakeRefund("more", 1, At(9))).value().verdict,
+            RecordVerdict::kTooManyRefunds);
+  ASSERT_EQ(File(MakeClaim("claim")), FileVerdict::kFiled);
+  ASSERT_TRUE(Decide(Order(true, false, Late())));
+  const int64_t rest = 1250 - static_cast<int64_t>(kMaxRefunds);
+  ASSERT_TRUE(End(Completed(Refund(MakeRefund("rest", rest, Late())).intent.value())));
+  EXPECT_EQ(Now().state, ClaimState::kRefunded);
+}
+
 TEST_F(ClaimRows, EndWhenTheSellerGivesAllBackOfHisOwnAccord) {
   ASSERT_EQ(File(MakeClaim("claim")), FileVerdict::kFiled);
   const auto give = [&](const std::string& id, int64_t amount) {

@@ -48,6 +48,7 @@ json JsonOf(const Transaction& t) {
          {"returned", currency ? Text(*currency, t.returned) : ""},
          {"decided", iso::FormatTime(t.decided)}};
   if (!t.original.empty()) j["return_of"] = t.original;
+  if (!t.own_id.empty()) j["order"] = t.own_id;
   return j;
 }
 

@@ -163,6 +163,16 @@ std::string Word(const std::string& name, const Json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
+// What others wrote may have line feeds: no line of it may pass for a member of ours.
+std::string Continued(const std::string& word, size_t column) {
+  std::string text;
+  for (const char c : word) {
+    text.push_back(c);
+    if (c == '\n') text += std::string(column, ' ') + "| ";
+  }
+  return text;
+}
+
 void Print(const Json& object, const std::string& indent) {
   size_t width = 0;
   for (const auto& [name, value] : object.items()) width = std::max(width, name.size());
@@ -176,7 +186,7 @@ void Print(const Json& object, const std::string& indent) {
       }
     } else {
       std::printf("%s%-*s  %s\n", indent.c_str(), static_cast<int>(width), name.c_str(),
-                  Word(name, value).c_str());
+                  Continued(Word(name, value), indent.size() + width + 2).c_str());
     }
   }
 }
