@@ -54,8 +54,8 @@ std::string Market::Unproven(const Debit& debit) {
     const auto entry = Must(audit::ParseEntry(each.line));
     if (entry.kind != audit::EntryKind::kAuthorised) continue;
     // Both in one form, which sorts as time does.
-    return audit::InWords(entry.at - behind) <= debit.at ? "" : "debited before it was authorised: " +
-                                                             payment_id;
+    const bool older = audit::InWords(entry.at - behind) <= debit.at;
+    return older ? "" : "debited before it was authorised: " + payment_id;
   }
   return "a debit without an authorisation, " + payment_id;
 }
