@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/encoding.h"
+#include "tests/doubles/shell.h"
 #include "tests/integration/wallets.h"
 
 namespace paygate::integration {
@@ -37,15 +38,7 @@ struct EvidenceOfAGateway : Wallets {
     Register("seller", 0);
     Register("buyer", 1);
   }
-  static Ran Shell(const std::string& command) {
-    Ran ran;
-    FILE* pipe = popen((command + " 2>&1").c_str(), "r");
-    char buffer[4096];
-    while (const size_t n = fread(buffer, 1, sizeof buffer, pipe)) ran.out.append(buffer, n);
-    const int status = pclose(pipe);
-    ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    return ran;
-  }
+  static Ran Shell(const std::string& command) { return {doubles::Shell(command)}; }
   Ran Ctl(const std::string& arguments) const {
     return Shell(doubles::Program("paygatectl") + " --config " + File("gateway.toml") + " " +
                  arguments);

@@ -2,7 +2,6 @@
 #include <gmock/gmock.h>
 #include <rocksdb/env.h>
 #include <signal.h>
-#include <sys/wait.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -17,6 +16,7 @@
 #include "protocol/values.h"
 #include "storage/rocksdb/database.h"
 #include "tests/doubles/places.h"
+#include "tests/doubles/shell.h"
 #include "tests/integration/lifecycle.h"
 
 namespace paygate::integration {
@@ -30,23 +30,11 @@ using testing::HasSubstr;
 struct AuditedGateway : Lifecycle {
   AuditedGateway() : Lifecycle({.engine = {"checkpoint_interval_s = 1"}}) {}
 
-  struct Ran {
-    int code = -1;
-    std::string out;
-  };
-  static Ran Run(const std::string& command) {
-    Ran ran;
-    FILE* pipe = popen((command + " 2>&1").c_str(), "r");
-    char buffer[4096];
-    while (const size_t n = fread(buffer, 1, sizeof buffer, pipe)) ran.out.append(buffer, n);
-    const int status = pclose(pipe);
-    ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    return ran;
-  }
+  using Ran = doubles::ShellRan;
   std::string Path(const std::string& name) const { return gateway.directory() + "/" + name; }
   Ran Ctl(const std::string& arguments) const {
-    return Run(doubles::Program("paygatectl") + " --config " + Path("gateway.toml") + " " +
-               arguments);
+    return doubles::Shell(doubles::Program("paygatectl") + " --config " + Path("gateway.toml") +
+                          " " + arguments);
   }
   // Exports into a directory of this name and has it verified; returns the entries.
   std::string ExportAndVerify(const std::string& name, const std::string& kept = "") {
@@ -58,8 +46,9 @@ struct AuditedGateway : Lifecycle {
     })) << ran.out;
     base::Result<std::string> root = gateway.RootPem();
     std::ofstream(Path("root-of-auditor.pem")) << *root;
-    ran = Run(doubles::Program("paygate-audit") + " verify " + Path(name) + " --root " +
-              Path("root-of-auditor.pem") + (kept.empty() ? "" : " --checkpoint " + kept));
+    ran = doubles::Shell(doubles::Program("paygate-audit") + " verify " + Path(name) + " --root " +
+                         Path("root-of-auditor.pem") +
+                         (kept.empty() ? "" : " --checkpoint " + kept));
     EXPECT_EQ(ran.code, 0) << ran.out;
     EXPECT_THAT(ran.out, HasSubstr("good: "));
     return base::ReadFile(Path(name) + "/entries.jsonl").value();
@@ -104,8 +93,8 @@ TEST_F(AuditedGateway, WritesDownWhatItDidForWhoDoesNotTrustIt) {
   ASSERT_NE(at, changed.npos);
   changed.replace(at, 11, "\"failed\"");
   std::ofstream(Path("first/entries.jsonl"), std::ios::binary) << changed;
-  const Ran bad = Run(doubles::Program("paygate-audit") + " verify " + Path("first") +
-                      " --root " + Path("root-of-auditor.pem"));
+  const Ran bad = doubles::Shell(doubles::Program("paygate-audit") + " verify " + Path("first") +
+                                     " --root " + Path("root-of-auditor.pem"));
   EXPECT_EQ(bad.code, 1) << bad.out;
   EXPECT_THAT(bad.out, HasSubstr("BAD: "));
 }

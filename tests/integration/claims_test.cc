@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "participant/client.h"
+#include "tests/doubles/shell.h"
 #include "tests/integration/wallets.h"
 
 namespace paygate::integration {
@@ -111,15 +112,8 @@ struct ClaimWallets : Wallets {
     return answer.value->claim_id;
   }
   Ran Ctl(const std::string& arguments, const std::string& form = " --json") {
-    const std::string command = doubles::Program("paygatectl") + form + " --config " +
-                                gateway.directory() + "/gateway.toml " + arguments + " 2>&1";
-    Ran ran;
-    FILE* pipe = popen(command.c_str(), "r");
-    char buffer[4096];
-    while (const size_t n = fread(buffer, 1, sizeof buffer, pipe)) ran.out.append(buffer, n);
-    const int status = pclose(pipe);
-    ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    return ran;
+    return {doubles::Shell(doubles::Program("paygatectl") + form + " --config " +
+                           gateway.directory() + "/gateway.toml " + arguments)};
   }
   static bool IsDecision(const participant::InboxMessage& message) {
     return message.claim && message.claim->kind == EvidenceKind::kClaimDecision;

@@ -13,22 +13,28 @@ namespace paygate::integration {
 
 using banksim::testing::ScratchNetwork;
 
-// Points the gateway's configuration at the network instead of the embedded bank.
+// Points the made gateway's configuration at the network instead of the embedded bank. `more`:
+// further lines of the adapter's own.
+inline void PutOn(const ScratchNetwork& network, const std::string& directory,
+                  const std::string& more = "") {
+  std::ofstream(directory + "/adapter.toml") << network.AdapterConfig(more);
+  std::stringstream text;
+  text << std::ifstream(directory + "/gateway.toml").rdbuf();
+  std::string config = text.str();
+  const size_t from = config.find("[bank]"), to = config.find("[programs]");
+  config.replace(from, to - from,
+                 "[bank]\nname = \"iso20022\"\nplugin = \"" +
+                     doubles::Library("libpaygate_bank_iso20022.so") + "\"\nconfig = \"" +
+                     directory + "/adapter.toml\"\n\n");
+  std::ofstream(directory + "/gateway.toml") << config;
+}
+
+// With all waits short.
 inline ScratchGateway::Options On(const ScratchNetwork& network) {
   return {.engine = {"payment_wait_s = 1", "inquiry_interval_s = 1", "clock_skew_s = 1",
                      "notices_interval_s = 1"},
           .prepare = [&network](const std::string& directory) {
-            std::ofstream(directory + "/adapter.toml")
-                << network.AdapterConfig("answer_timeout_s = 3\nlate_answer_wait_s = 3\n");
-            std::stringstream text;
-            text << std::ifstream(directory + "/gateway.toml").rdbuf();
-            std::string config = text.str();
-            const size_t from = config.find("[bank]"), to = config.find("[programs]");
-            config.replace(from, to - from,
-                           "[bank]\nname = \"iso20022\"\nplugin = \"" +
-                               doubles::Library("libpaygate_bank_iso20022.so") + "\"\nconfig = \"" +
-                               directory + "/adapter.toml\"\n\n");
-            std::ofstream(directory + "/gateway.toml") << config;
+            PutOn(network, directory, "answer_timeout_s = 3\nlate_answer_wait_s = 3\n");
           }};
 }
 

@@ -1,9 +1,9 @@
 // The operator's program against the running gateway.
-#include <sys/wait.h>
 
 #include <nlohmann/json.hpp>
 
 #include "tests/doubles/places.h"
+#include "tests/doubles/shell.h"
 #include "tests/integration/lifecycle.h"
 
 namespace paygate::integration {
@@ -12,21 +12,10 @@ namespace {
 using nlohmann::json;
 
 struct Paygatectl : Lifecycle {
-  struct Ran {
-    int code = -1;
-    std::string out;
-  };
+  using Ran = doubles::ShellRan;
   Ran Run(const std::string& arguments, const std::string& before = "") {
-    const std::string command = before + " " + doubles::Program("paygatectl") +
-                                " --config " + gateway.directory() + "/gateway.toml " +
-                                arguments + " 2>&1";
-    Ran ran;
-    FILE* pipe = popen(command.c_str(), "r");
-    char buffer[4096];
-    while (const size_t n = fread(buffer, 1, sizeof buffer, pipe)) ran.out.append(buffer, n);
-    const int status = pclose(pipe);
-    ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    return ran;
+    return doubles::Shell(before + " " + doubles::Program("paygatectl") + " --config " +
+                          gateway.directory() + "/gateway.toml " + arguments);
   }
   json Ask(const std::string& arguments) {
     const Ran ran = Run("--json " + arguments);

@@ -227,22 +227,15 @@ int64_t ScratchGateway::TotalMoney() const {
   return total;
 }
 
-ScratchGateway::Reconciliation ScratchGateway::Reconcile(const std::string& arguments) const {
-  const std::string command = doubles::Program("paygatectl") + " --json --config " + directory_ +
-                              "/gateway.toml reconcile " + arguments + " 2>&1";
-  Reconciliation found;
-  FILE* pipe = popen(command.c_str(), "r");
-  char buffer[4096];
-  while (const size_t n = fread(buffer, 1, sizeof buffer, pipe)) found.out.append(buffer, n);
-  const int status = pclose(pipe);
-  found.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  return found;
+doubles::ShellRan ScratchGateway::Reconcile(const std::string& arguments) const {
+  return doubles::Shell(doubles::Program("paygatectl") + " --json --config " + directory_ +
+                        "/gateway.toml reconcile " + arguments);
 }
 
 std::string ScratchGateway::Differences() const {
   if (paygated_ == 0) return "";
   constexpr int kNoEngine = 3, kNotReconciled = 5;
-  Reconciliation found;
+  doubles::ShellRan found;
   (void)Eventually([&] {
     found = Reconcile();
     return found.code != kNoEngine && found.code != kNotReconciled;

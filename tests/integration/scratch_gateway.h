@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/doubles/shell.h"
+
 namespace paygate::integration {
 
 struct Customer {
@@ -52,11 +54,7 @@ class ScratchGateway {
   int64_t BalanceOf(const std::string& iban) const;
   int64_t TotalMoney() const;
   // paygatectl reconcile, with the exit code.
-  struct Reconciliation {
-    int code = -1;
-    std::string out;
-  };
-  Reconciliation Reconcile(const std::string& arguments = "") const;
+  doubles::ShellRan Reconcile(const std::string& arguments = "") const;
   // Every difference between the store and the bank's statement, as JSON; empty if there is none,
   // or the gateway was stopped. Waits for an engine or a bank that is just being restarted.
   std::string Differences() const;

@@ -2,22 +2,19 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
-#include <cstdio>
 #include <string>
 
 #include "base/file.h"
 #include "protocol/json.h"
 #include "tests/doubles/places.h"
+#include "tests/doubles/shell.h"
 #include "tests/integration/raw_participant.h"
 
 namespace paygate::integration {
 
 struct Wallets : testing::Test {
-  struct Ran {
-    int code = -1;
-    std::string out;
+  struct Ran : doubles::ShellRan {
     bool Has(const std::string& text) const { return out.find(text) != std::string::npos; }
     // A member, a string, of the last line of JSON.
     std::string operator[](const std::string& name) const {
@@ -40,16 +37,9 @@ struct Wallets : testing::Test {
 
   std::string File(const std::string& name) const { return gateway.directory() + "/" + name; }
   Ran Run(const std::string& who, const std::string& arguments) {
-    const std::string command = doubles::Program("paygate-wallet") + " --dir " + File("w-" + who) +
-                                " --passphrase-file " + File("pass") + " " + arguments +
-                                " </dev/null 2>&1";
-    Ran ran;
-    FILE* pipe = popen(command.c_str(), "r");
-    char buffer[4096];
-    while (const size_t n = fread(buffer, 1, sizeof buffer, pipe)) ran.out.append(buffer, n);
-    const int status = pclose(pipe);
-    ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    return ran;
+    return {doubles::Shell(doubles::Program("paygate-wallet") + " --dir " + File("w-" + who) +
+                           " --passphrase-file " + File("pass") + " " + arguments +
+                           " </dev/null")};
   }
   // The gateway's customer number `n`, registered as `who`.
   void Register(const std::string& who, size_t n) {

@@ -14,10 +14,9 @@
 #include <thread>
 
 #include "base/file.h"
-#include "tests/banksim/scratch_network.h"
 #include "tests/doubles/places.h"
 #include "tests/doubles/spawn.h"
-#include "tests/integration/scratch_gateway.h"
+#include "tests/integration/on_network.h"
 
 namespace paygate::integration {
 namespace {
@@ -247,27 +246,15 @@ TEST_F(Load, AsksAgainUntilAllIsToldWhenTheEngineDies) {
 
 // ---- On the simulated network ----
 
-ScratchGateway::Options On(const banksim::testing::ScratchNetwork& network) {
-  return {.engine = {"payment_wait_s = 1", "inquiry_interval_s = 1"},
-          .prepare = [&network](const std::string& directory) {
-            std::ofstream(directory + "/adapter.toml") << network.AdapterConfig();
-            std::string config = ReadText(directory + "/gateway.toml");
-            const size_t from = config.find("[bank]"), to = config.find("[programs]");
-            config.replace(from, to - from,
-                           "[bank]\nname = \"iso20022\"\nplugin = \"" +
-                               doubles::Library("libpaygate_bank_iso20022.so") + "\"\nconfig = \"" +
-                               directory + "/adapter.toml\"\n\n");
-            std::ofstream(directory + "/gateway.toml") << config;
-          }};
-}
-
 struct NetworkLoad : testing::Test {
-  banksim::testing::ScratchNetwork network;
+  ScratchNetwork network;
 };
 
 TEST_F(NetworkLoad, ExplainsWhatALyingBankDidAndFindsItsBooksTrue) {
   struct OnNetwork : Load {
-    explicit OnNetwork(const banksim::testing::ScratchNetwork& n) : Load(On(n)) {}
+    explicit OnNetwork(const ScratchNetwork& n)
+        : Load({.engine = {"payment_wait_s = 1", "inquiry_interval_s = 1"},
+                .prepare = [&n](const std::string& directory) { PutOn(n, directory); }}) {}
     void TestBody() override {}
   } load(network);
   fs::copy_file(network.directory() + "/accounts.csv", load.File("customers.csv"));

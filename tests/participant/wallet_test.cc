@@ -1,5 +1,4 @@
 // The program itself, as people and scripts run it, against the fake gateway over HTTP.
-#include <sys/wait.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -7,16 +6,14 @@
 
 #include "base/file.h"
 #include "tests/doubles/places.h"
+#include "tests/doubles/shell.h"
 #include "tests/participant/http_server.h"
 #include "tests/participant/person.h"
 
 namespace paygate::participant {
 namespace {
 
-struct Ran {
-  int code = -1;
-  std::string out;
-};
+using Ran = doubles::ShellRan;
 
 class WalletProgram : public testing::Test {
  protected:
@@ -31,16 +28,8 @@ class WalletProgram : public testing::Test {
   void TearDown() override { std::filesystem::remove_all(dir_); }
 
   Ran Run(const std::string& who, const std::string& arguments) {
-    const std::string command = doubles::Program("paygate-wallet") + " --dir " + dir_ +
-                                "/" + who + " --passphrase-file " + dir_ + "/pass " + arguments +
-                                " </dev/null 2>&1";
-    Ran ran;
-    FILE* pipe = popen(command.c_str(), "r");
-    char buffer[4096];
-    while (const size_t n = fread(buffer, 1, sizeof buffer, pipe)) ran.out.append(buffer, n);
-    const int status = pclose(pipe);
-    ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    return ran;
+    return doubles::Shell(doubles::Program("paygate-wallet") + " --dir " + dir_ + "/" + who +
+                          " --passphrase-file " + dir_ + "/pass " + arguments + " </dev/null");
   }
   Ran Register(const std::string& who, const char* iban) {
     return Run(who, "--plain-http --gateway " + server.url() + " --root " + dir_ +

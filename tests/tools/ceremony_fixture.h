@@ -3,10 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 
-#include <array>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -15,6 +12,7 @@
 #include <vector>
 
 #include "tests/doubles/places.h"
+#include "tests/doubles/shell.h"
 
 namespace paygate::tools {
 
@@ -89,15 +87,9 @@ struct CeremonyFixture : testing::Test {
 
   Said Run(const std::string& command, const std::string& input = "") const {
     Write(dir + "/input", input);
-    const std::string line = "export SOFTHSM2_CONF=" + dir + "/token/softhsm2.conf; { " + command +
-                             "; } 2>&1 <" + dir + "/input";
-    Said said{-1, ""};
-    FILE* out = ::popen(line.c_str(), "r");
-    std::array<char, 4096> some;
-    while (size_t n = ::fread(some.data(), 1, some.size(), out)) said.text.append(some.data(), n);
-    const int status = ::pclose(out);
-    if (WIFEXITED(status)) said.status = WEXITSTATUS(status);
-    return said;
+    const auto ran = doubles::Shell("export SOFTHSM2_CONF=" + dir + "/token/softhsm2.conf; { " +
+                                    command + "; } <" + dir + "/input");
+    return {ran.code, ran.out};
   }
 
   std::string Signatory(const std::string& table, const std::string& who) const {
