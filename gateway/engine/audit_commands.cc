@@ -1,6 +1,6 @@
 #include "gateway/engine/audit_commands.h"
 
-#include <charconv>
+#include <limits>
 
 #include "protocol/certificate.h"
 #include "protocol/json.h"
@@ -17,14 +17,7 @@ namespace {
 
 constexpr size_t kEntriesPageBytes = 1u << 20;
 constexpr size_t kCheckpointsPage = 500;
-
-Result<uint64_t> Number(const Arguments& arguments, const char* name) {
-  const std::string& text = arguments.at(name);
-  uint64_t number = 0;
-  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error == std::errc() && rest == text.data() + text.size()) return number;
-  return Fail(ErrorCode::kInvalidArgument, std::string(name) + " is a whole number");
-}
+constexpr uint64_t kAnyNumber = std::numeric_limits<uint64_t>::max();
 
 Result<std::string> Checkpoint(AuditKeeper& keeper) {
   ASSIGN_OR_RETURN(const auto checkpoint, keeper.Checkpoint());
@@ -36,7 +29,7 @@ Result<std::string> Checkpoint(AuditKeeper& keeper) {
 }
 
 Result<std::string> Entries(const storage::AuditLog& log, const Arguments& arguments) {
-  ASSIGN_OR_RETURN(const uint64_t first, Number(arguments, "first"));
+  ASSIGN_OR_RETURN(const uint64_t first, WholeNumber(arguments, "first", 0, 0, kAnyNumber));
   std::vector<std::string> lines;
   size_t bytes = 0;
   RETURN_IF_ERROR(log.ForEach(first, [&](uint64_t, std::string_view line) {
@@ -48,7 +41,7 @@ Result<std::string> Entries(const storage::AuditLog& log, const Arguments& argum
 }
 
 Result<std::string> Checkpoints(const storage::AuditLog& log, const Arguments& arguments) {
-  ASSIGN_OR_RETURN(const uint64_t after, Number(arguments, "after"));
+  ASSIGN_OR_RETURN(const uint64_t after, WholeNumber(arguments, "after", 0, 0, kAnyNumber));
   ASSIGN_OR_RETURN(const auto kept, log.Checkpoints(after, kCheckpointsPage));
   std::vector<std::string> rows;
   for (const auto& checkpoint : kept) {

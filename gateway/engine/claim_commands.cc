@@ -1,7 +1,5 @@
 #include "gateway/engine/claim_commands.h"
 
-#include <charconv>
-
 #include "gateway/engine/undertaking.h"
 #include "protocol/json.h"
 #include "protocol/jws.h"
@@ -18,8 +16,7 @@ using storage::Claim;
 using storage::ClaimState;
 using Arguments = Control::Arguments;
 
-constexpr size_t kDefaultPage = 50, kLargestPage = 200;  // rows
-constexpr size_t kMostSkipped = 1'000'000;               // rows
+constexpr uint64_t kMostSkipped = 1'000'000;  // rows
 
 const char* NameOf(ClaimState state) {
   switch (state) {
@@ -41,18 +38,6 @@ const char* NameOf(ClaimState state) {
   return "";
 }
 
-Result<size_t> Number(const std::string& text, size_t otherwise, size_t least, size_t most) {
-  if (text.empty()) return otherwise;
-  size_t number = 0;
-  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || rest != text.data() + text.size() || number < least ||
-      number > most) {
-    return Fail(ErrorCode::kInvalidArgument, "a whole number from " + std::to_string(least) +
-                                                 " to " + std::to_string(most) + " is wanted");
-  }
-  return number;
-}
-
 void AddHead(const Claim& claim, JsonWriter& json) {
   json.String("claim", claim.claim_id)
       .String("payment_id", claim.payment_id)
@@ -65,8 +50,8 @@ void AddHead(const Claim& claim, JsonWriter& json) {
 
 Result<std::string> List(const storage::Claims& claims, const Arguments& arguments) {
   ASSIGN_OR_RETURN(const size_t limit,
-                   Number(arguments.at("limit"), kDefaultPage, 1, kLargestPage));
-  ASSIGN_OR_RETURN(const size_t skip, Number(arguments.at("skip"), 0, 0, kMostSkipped));
+                   WholeNumber(arguments, "limit", kDefaultPage, 1, kLargestPage));
+  ASSIGN_OR_RETURN(const size_t skip, WholeNumber(arguments, "skip", 0, 0, kMostSkipped));
   ASSIGN_OR_RETURN(const auto open, claims.Open(skip, limit));
   std::vector<std::string> rows;
   for (const Claim& claim : open) {

@@ -1,5 +1,7 @@
 #include "gateway/engine/control.h"
 
+#include <charconv>
+
 #include "base/log.h"
 
 namespace paygate::gateway::engine {
@@ -48,6 +50,21 @@ base::Result<std::string> Control::Dispatch(const ControlRequest& request, uid_t
   for (const std::string& name : command.optional) arguments.try_emplace(name);
   if (effect == Effect::kActs && record_) RETURN_IF_ERROR(record_(request, who));
   return command.run(arguments);
+}
+
+base::Result<uint64_t> WholeNumber(const Control::Arguments& arguments, const std::string& name,
+                                   uint64_t otherwise, uint64_t least, uint64_t most) {
+  const std::string& text = arguments.at(name);
+  if (text.empty()) return otherwise;
+  uint64_t number = 0;
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error == std::errc() && rest == text.data() + text.size() && number >= least &&
+      number <= most) {
+    return number;
+  }
+  return Fail(ErrorCode::kInvalidArgument, name + " is a whole number from " +
+                                               std::to_string(least) + " to " +
+                                               std::to_string(most));
 }
 
 }  // namespace paygate::gateway::engine

@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <set>
@@ -44,5 +45,12 @@ class Control {
   const Recorder record_;
   std::map<std::string, Command> commands_;
 };
+
+constexpr uint64_t kDefaultPage = 50, kLargestPage = 200;  // rows of a list
+
+// The argument of this name as a whole number from `least` to `most`; `otherwise` if it was not
+// given. kInvalidArgument says which is wanted.
+base::Result<uint64_t> WholeNumber(const Control::Arguments& arguments, const std::string& name,
+                                   uint64_t otherwise, uint64_t least, uint64_t most);
 
 }  // namespace paygate::gateway::engine

@@ -1,7 +1,5 @@
 #include "gateway/engine/operator_commands.h"
 
-#include <charconv>
-
 #include "base/meter.h"
 #include "base/outside_text.h"
 #include "protocol/certificate.h"
@@ -18,8 +16,6 @@ using protocol::JsonWriter;
 using storage::RevocationReason;
 using Arguments = Control::Arguments;
 
-constexpr size_t kDefaultPage = 50, kLargestPage = 200;  // rows
-
 constexpr std::pair<RevocationReason, const char*> kReasons[] = {
     {RevocationReason::kKeyCompromise, "keyCompromise"},
     {RevocationReason::kCessationOfOperation, "cessationOfOperation"},
@@ -30,19 +26,6 @@ std::string NameOf(RevocationReason reason) {
     if (each == reason) return name;
   }
   return "";
-}
-
-Result<size_t> PageSize(const Arguments& arguments) {
-  const std::string& text = arguments.at("limit");
-  if (text.empty()) return kDefaultPage;
-  size_t limit = 0;
-  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
-  if (error != std::errc() || rest != text.data() + text.size() || limit < 1 ||
-      limit > kLargestPage) {
-    return Fail(ErrorCode::kInvalidArgument,
-                "limit is a whole number from 1 to " + std::to_string(kLargestPage));
-  }
-  return limit;
 }
 
 int64_t Seconds(base::UnixTime time) { return base::ToNumericDate(time); }
@@ -108,7 +91,8 @@ Result<std::string> Status(const OperatorParts& p) {
 
 Result<std::string> ListParticipants(const storage::CertificateRegister& certificates,
                                      const Arguments& arguments) {
-  ASSIGN_OR_RETURN(const size_t limit, PageSize(arguments));
+  ASSIGN_OR_RETURN(const uint64_t limit,
+                   WholeNumber(arguments, "limit", kDefaultPage, 1, kLargestPage));
   ASSIGN_OR_RETURN(const auto ids, certificates.ListParticipants(arguments.at("after"), limit));
   std::vector<std::string> rows;
   for (const std::string& id : ids) {
@@ -199,7 +183,8 @@ Result<std::string> ShowPayment(const storage::AuthorisationReader& payments,
 
 Result<std::string> ListIntents(const storage::AuthorisationReader& payments,
                                 const Arguments& arguments) {
-  ASSIGN_OR_RETURN(const size_t limit, PageSize(arguments));
+  ASSIGN_OR_RETURN(const uint64_t limit,
+                   WholeNumber(arguments, "limit", kDefaultPage, 1, kLargestPage));
   std::vector<std::string> rows;
   for (const std::string& id : payments.OldestOpen(limit)) {
     ASSIGN_OR_RETURN(const auto payment, payments.Find(id));
