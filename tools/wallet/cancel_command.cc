@@ -42,21 +42,10 @@ base::Result<std::string> ReadCsblk(const std::string& argument) {
   return text.substr(begin, end - begin + 1);
 }
 
-int RunCancel(const Options& options) {
-  auto id = CsblkId(options.csblk);
-  if (!id) return ReportError(options, id.error(), 0);
-  auto wallet = Wallet::Open(options, true);
-  if (!wallet) return ReportError(options, wallet.error(), 0);
-  Wallet& w = **wallet;
-  auto resumed = w.UnlockAndResume(options);
-  if (!resumed) return ReportError(options, resumed.error(), 0);
-  for (const auto& one : *resumed) {
-    // An earlier try that was still out is this one.
-    const bool same = one.kind == participant::MessageKind::kCancellation && one.subject == *id;
-    if (same && !one.lapsed) return Report(options, one);
-    if (!options.json) Report(options, one);
-  }
-  auto answer = w.client().Cancel(*id);
+namespace {
+
+int Cancel(const Options& options, Wallet& w, const std::string& id) {
+  auto answer = w.client().Cancel(id);
   if (!answer) return ReportError(options, answer.error(), w.OpenMessages());
   if (answer->refusal) return ReportRefusal(options, *answer->refusal);
   if (options.json) {
@@ -69,6 +58,15 @@ int RunCancel(const Options& options) {
     std::printf("Cancelled: nobody can pay %s any more.\n", answer->value->c_str());
   }
   return kDone;
+}
+
+}  // namespace
+
+int RunCancel(const Options& options) {
+  auto id = CsblkId(options.csblk);
+  if (!id) return ReportError(options, id.error(), 0);
+  return RunOnce(options, participant::MessageKind::kCancellation, *id,
+                 [&](Wallet& w) { return Cancel(options, w, *id); });
 }
 
 }  // namespace paygate::wallet

@@ -61,23 +61,6 @@ int ReportAnswer(const Options& options, Wallet& w,
   return ReportClaim(options, *answer->value);
 }
 
-// Opens the wallet, sends again what is out; `same`: an earlier try of this very thing was, and
-// ends it.
-template <typename Send>
-int RunOnce(const Options& options, MessageKind kind, const std::string& subject, Send send) {
-  auto wallet = Wallet::Open(options, true);
-  if (!wallet) return ReportError(options, wallet.error(), 0);
-  Wallet& w = **wallet;
-  auto resumed = w.UnlockAndResume(options);
-  if (!resumed) return ReportError(options, resumed.error(), 0);
-  for (const auto& one : *resumed) {
-    const bool same = one.kind == kind && one.subject == subject && !one.lapsed;
-    if (same) return Report(options, one);
-    if (!options.json) Report(options, one);
-  }
-  return ReportAnswer(options, w, send(w.client()));
-}
-
 const char* KindOf(EvidenceKind kind) {
   switch (kind) {
     case EvidenceKind::kClaim:
@@ -175,15 +158,17 @@ int ReportClaim(const Options& options, const ClaimRecord& record) {
 int RunClaim(const Options& options) {
   const auto statement = ReadText(options.text);
   if (!statement) return ReportError(options, statement.error(), 0);
-  return RunOnce(options, MessageKind::kClaim, options.payment_id,
-                 [&](participant::Client& c) { return c.Claim(options.payment_id, *statement); });
+  return RunOnce(options, MessageKind::kClaim, options.payment_id, [&](Wallet& w) {
+    return ReportAnswer(options, w, w.client().Claim(options.payment_id, *statement));
+  });
 }
 
 int RunAnswer(const Options& options) {
   const auto evidence = ReadText(options.text);
   if (!evidence) return ReportError(options, evidence.error(), 0);
-  return RunOnce(options, MessageKind::kAnswer, options.claim,
-                 [&](participant::Client& c) { return c.AnswerClaim(options.claim, *evidence); });
+  return RunOnce(options, MessageKind::kAnswer, options.claim, [&](Wallet& w) {
+    return ReportAnswer(options, w, w.client().AnswerClaim(options.claim, *evidence));
+  });
 }
 
 }  // namespace paygate::wallet

@@ -75,24 +75,9 @@ int ReportRefund(const Options& options, const RefundRecord& record) {
   return kNotVerified;
 }
 
-int RunRefund(const Options& options) {
-  auto wallet = Wallet::Open(options, true);
-  if (!wallet) return ReportError(options, wallet.error(), 0);
-  Wallet& w = **wallet;
-  auto resumed = w.UnlockAndResume(options);
-  if (!resumed) return ReportError(options, resumed.error(), 0);
-  const participant::Resumed* same = nullptr;
-  for (const auto& one : *resumed) {
-    // An earlier try of a refund of this payment that was still out is this refund.
-    const bool refund = one.kind == participant::MessageKind::kRefund &&
-                        one.subject == options.payment_id && !one.lapsed;
-    if (refund) {
-      same = &one;
-    } else if (!options.json) {
-      Report(options, one);
-    }
-  }
-  if (same) return Report(options, *same);
+namespace {
+
+int Refund(const Options& options, Wallet& w) {
   const auto agreed = [&]() -> base::Result<base::Money> {
     ASSIGN_OR_RETURN(const base::Money amount, AmountOf(options, w.client()));
     if (options.yes) return amount;
@@ -107,6 +92,14 @@ int RunRefund(const Options& options) {
   if (!answer) return ReportError(options, answer.error(), w.OpenMessages());
   if (answer->refusal) return ReportRefusal(options, *answer->refusal);
   return ReportRefund(options, *answer->value);
+}
+
+}  // namespace
+
+int RunRefund(const Options& options) {
+  // An earlier try of a refund of this payment that was still out is this refund.
+  return RunOnce(options, participant::MessageKind::kRefund, options.payment_id,
+                 [&](Wallet& w) { return Refund(options, w); });
 }
 
 }  // namespace paygate::wallet

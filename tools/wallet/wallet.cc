@@ -231,4 +231,21 @@ int Report(const Options& options, const participant::Resumed& resumed) {
   return kDone;
 }
 
+int RunOnce(const Options& options, participant::MessageKind kind, const std::string& subject,
+            const std::function<int(Wallet&)>& send) {
+  auto wallet = Wallet::Open(options, true);
+  if (!wallet) return ReportError(options, wallet.error(), 0);
+  auto resumed = (*wallet)->UnlockAndResume(options);
+  if (!resumed) return ReportError(options, resumed.error(), 0);
+  const participant::Resumed* same = nullptr;
+  for (const auto& one : *resumed) {
+    if (one.kind == kind && one.subject == subject && !one.lapsed) {
+      same = &one;
+    } else if (!options.json) {
+      Report(options, one);
+    }
+  }
+  return same ? Report(options, *same) : send(**wallet);
+}
+
 }  // namespace paygate::wallet

@@ -1,6 +1,7 @@
 // Wallet: the directory, the connection and the client of one run of the program.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -57,6 +58,11 @@ base::Result<base::SecretBytes> Passphrase(const Options& options);
 
 // Prints what happened to a message, in words or JSON, and gives its exit code.
 int Report(const Options& options, const participant::Resumed& resumed);
+// What a command that sends one message does: opens the wallet, sends again what is out and tells
+// the person what came of it. If that very message, of this kind and subject, was out and has not
+// lapsed, it is the command's; otherwise `send` goes on.
+int RunOnce(const Options& options, participant::MessageKind kind, const std::string& subject,
+            const std::function<int(Wallet&)>& send);
 int ReportRefusal(const Options& options, const participant::Refusal& refusal);
 int ReportRenewed(const Options& options, const participant::Identity& identity);
 int ReportRevoked(const Options& options, const participant::Revoked& revoked);
