@@ -7,6 +7,7 @@
 #include "base/encoding.h"
 #include "protocol/certificate.h"
 #include "protocol/software_key.h"
+#include "storage/rocksdb/database.h"
 #include "storage/rocksdb/rocks_store.h"
 #include "tests/bench/bench.h"
 
@@ -19,6 +20,7 @@ constexpr size_t kMailInOneBatch = 100;
 constexpr std::chrono::seconds kBetweenLines{2};
 
 std::string RandomId() { return base::Base64UrlEncode(base::RandomBytes(32)); }
+std::string RandomParticipant() { return base::Base64UrlEncode(base::RandomBytes(16)); }
 // Of the same length, and as hard to compress as base64url of random bytes.
 std::string Like(const std::string& real) {
   std::string text = base::Base64UrlEncode(base::RandomBytes(real.size()));
@@ -116,7 +118,7 @@ class Filler {
     const auto ca = made(protocol::Role::kRoot, "CA of nobody", nullptr);
     Progress progress("participants", count);
     for (size_t i = 0; i < count; progress.At(++i)) {
-      const std::string id = RandomId();
+      const std::string id = RandomParticipant();
       Must(store_.registrations().Complete(
           {.request_digest = RandomId(),
            .participant_id = id,
@@ -161,7 +163,7 @@ class Filler {
 }  // namespace
 
 void Fill(const std::string& store_directory, const Model& model, const Wanted& wanted) {
-  const auto store = Must(storage::rocksdb::OpenRocksStore(store_directory));
+  auto store = Must(storage::rocksdb::OpenRocksStore(store_directory));
   Filler filler(*store, model);
   filler.Payments(wanted.payments);
   filler.Participants(wanted.participants);
@@ -170,6 +172,11 @@ void Fill(const std::string& store_directory, const Model& model, const Wanted& 
   // The audit log is numbered by the engine behind the writes; here at once, so that what is
   // measured next is not that.
   while (Must(store->audit().Number(10'000)) > 0) continue;
+  store.reset();
+  // As it stands after a while: without logs and without what was deleted.
+  const auto database = Must(storage::rocksdb::Database::Open(::rocksdb::Env::Default(),
+                                                              store_directory + "/db", false));
+  Must(database->CompactForTest());
 }
 
 }  // namespace paygate::bench

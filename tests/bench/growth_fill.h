@@ -19,7 +19,7 @@ struct Wanted {
 };
 
 // The program that calls this must have left fsync() out (see growth_main.cc), or it takes days.
-// Says on standard error how far it is. Throws.
+// The store is compacted at the end. Says on standard error how far it is. Throws.
 void Fill(const std::string& store_directory, const Model& model, const Wanted& wanted);
 
 }  // namespace paygate::bench

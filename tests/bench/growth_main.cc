@@ -89,6 +89,14 @@ Couple Meet(const ScratchGateway& gateway) {
   return couple;
 }
 
+// The gateway came back on another port.
+void MeetAgain(Couple& couple, const ScratchGateway& gateway) {
+  for (auto* who : {couple.seller.get(), couple.buyer.get()}) {
+    who->transport = integration::Must(participant::OpenHttpsTransport(
+        {.url = gateway.url(), .root_pem = gateway.RootPem()}));
+  }
+}
+
 void MeasurePayments(Couple& couple, size_t samples) {
   Times sales, payments;
   const auto milliseconds = [](steady_clock::time_point begin) {
@@ -192,6 +200,7 @@ void PrintEngine(const ScratchGateway& gateway) {
 void FillIt(const ScratchGateway& gateway, const Couple& couple, const Options& options) {
   const std::string store = gateway.directory() + "/state/store";
   const Model model{couple.payment_id, couple.seller->id};
+  Fill(store, model, {});
   double before = MegabytesIn(store);
   const auto grown = [&](const char* what, size_t count, const Wanted& wanted) {
     if (count == 0) return;
@@ -237,6 +246,7 @@ int Run(const Options& options) {
   }
   std::printf("  all of them settled %.2f s after the start\n", SecondsSince(begin));
   PrintEngine(gateway);
+  MeetAgain(couple, gateway);
   MeasurePayments(couple, options.samples);
   MeasureMailbox(couple);
   PrintEngine(gateway);
