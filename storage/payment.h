@@ -39,6 +39,8 @@ struct IntentRecord {
   std::string refund_of;         // of a refund: the payment_id whose money goes back; else empty
 
   bool is_refund() const { return !refund_of.empty(); }
+  // Made by the gateway on the strength of an undertaking: nobody waits for a reply.
+  bool is_claims_refund() const { return is_refund() && reply_certificate.empty(); }
 };
 
 // A durable authorisation. Only an AuthorisationStore makes one. Immutable, cheap to copy.

@@ -50,7 +50,7 @@ void Settler::Begin(const Intent& intent, std::string_view prepared, protocol::J
     open_.emplace(intent.payment_id(),
                   Open{.intent = intent,
                        .step = Step::kSubmit,
-                       .tell_mailbox = intent.record().reply_certificate.empty(),
+                       .tell_mailbox = intent.record().is_claims_refund(),
                        .receipt_forms = forms});
   }
   Send(intent, Step::kSubmit, prepared);
@@ -257,7 +257,7 @@ void Settler::Settle(const Intent& intent, const FinalOutcome& outcome) {
                 {{"payment_id", intent.payment_id()},
                  {"result", outcome.completed ? "completed" : "failed"},
                  {"amount", intent.record().amount.ToString()}});
-  if (is_refund && intent.record().reply_certificate.empty() && !outcome.completed) {
+  if (intent.record().is_claims_refund() && !outcome.completed) {
     base::LogAlarm("claim.refund_rejected", {{"payment_id", intent.record().refund_of},
                                              {"refund_id", intent.payment_id()},
                                              {"reason", outcome.reason}});

@@ -40,22 +40,22 @@ struct RefundWallets : Wallets {
 
 TEST_F(RefundWallets, InPartThenTheRestAndBothKeepTheProof) {
   StillPaid(12000);
-  Ran ran = Run("seller", "refund --yes --json " + payment_id + " 20.00 GBP");
+  Ran ran = Run("seller", "refund --yes --json -- " + payment_id + " 20.00 GBP");
   EXPECT_EQ(ran.code, 0) << ran.out;
   EXPECT_EQ(ran["status"], "completed");
   StillPaid(10000);
   ran = Run("seller", "inbox --wait 10 --json");
   EXPECT_EQ(ran.code, 0) << ran.out;
-  ran = Run("seller", "refund --json " + payment_id);
+  ran = Run("seller", "refund --json -- " + payment_id);
   EXPECT_EQ(ran.code, 2) << "no terminal and no --yes: " << ran.out;
   StillPaid(10000);
-  ran = Run("seller", "refund --yes --json " + payment_id);
+  ran = Run("seller", "refund --yes --json -- " + payment_id);
   EXPECT_EQ(ran.code, 0) << ran.out;
   EXPECT_TRUE(ran.Has(R"("amount":{"amount":"100.00")")) << ran.out;
   EXPECT_TRUE(ran.Has(R"("refunded_total":{"amount":"120.00")")) << ran.out;
   StillPaid(0);
-  EXPECT_EQ(Run("seller", "refund --yes " + payment_id).code, 6) << "nothing is left";
-  ran = Run("seller", "refund --yes --json " + payment_id + " 0.01 GBP");
+  EXPECT_EQ(Run("seller", "refund --yes -- " + payment_id).code, 6) << "nothing is left";
+  ran = Run("seller", "refund --yes --json -- " + payment_id + " 0.01 GBP");
   EXPECT_EQ(ran.code, 1) << ran.out;
   EXPECT_EQ(ran["code"], "refund-exceeds-payment");
   StillPaid(0);
@@ -73,15 +73,15 @@ TEST_F(RefundWallets, InPartThenTheRestAndBothKeepTheProof) {
 TEST_F(RefundWallets, OfAnothersSaleOrMoreThanThePriceAreRefusedAndNothingMoves) {
   Register("mallory", 2);
   for (const char* who : {"mallory", "buyer"}) {
-    const Ran ran = Run(who, "refund --yes --json " + payment_id + " 1.00 GBP");
+    const Ran ran = Run(who, "refund --yes --json -- " + payment_id + " 1.00 GBP");
     EXPECT_EQ(ran.code, 1) << ran.out;
     EXPECT_EQ(ran["code"], "not-yours");
   }
-  EXPECT_EQ(Run("seller", "refund --yes --json " + payment_id + " 120.01 GBP")["code"],
+  EXPECT_EQ(Run("seller", "refund --yes --json -- " + payment_id + " 120.01 GBP")["code"],
             "refund-exceeds-payment");
-  EXPECT_EQ(Run("seller", "refund --yes --json " + payment_id + " 1.00 EUR")["code"],
+  EXPECT_EQ(Run("seller", "refund --yes --json -- " + payment_id + " 1.00 EUR")["code"],
             "unsupported-currency");
-  EXPECT_EQ(Run("seller", "refund --yes --json " + payment_id + " 1 GBP").code, 2);
+  EXPECT_EQ(Run("seller", "refund --yes --json -- " + payment_id + " 1 GBP").code, 2);
   EXPECT_EQ(Run("seller", "refund --yes --json nonsense 1.00 GBP").code, 5);
   StillPaid(12000);
 }
