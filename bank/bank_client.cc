@@ -1,9 +1,9 @@
 // The engine's end of the connection to the bank host.
 //
-// Three threads: the connector connects, reads and dispatches replies; the sender writes what is
-// queued, so that no caller waits for a socket; the completer gives the answers that are due
-// without a reply (refusals, deadlines), so that none is given from inside a call, and pings the
-// host.
+// A caller writes its request itself, unless it would have to wait to begin. Three threads:
+// the connector connects, reads and dispatches replies; the sender writes what had to be queued; the
+// completer gives the answers that are due without a reply (refusals, deadlines), so that none is
+// given from inside a call, and pings the host.
 //
 // What became of a request is decided by one mark, `sent`, set before its first byte is written:
 // unsent → proven not sent; sent → nobody knows until the bank is asked.
@@ -49,6 +49,11 @@ struct Pending {
   bool sent = false;
   MonotonicTime deadline;
   Completion done;
+};
+
+struct ToSend {
+  std::shared_ptr<base::Channel> channel;
+  std::string frame;
 };
 
 class BankClient final : public Bank {
@@ -174,18 +179,35 @@ class BankClient final : public Bank {
   }
 
   void Start(Request request, milliseconds deadline, Completion done) {
+    std::optional<ToSend> mine;
+    {
+      MutexLock lock(mutex_);
+      if (!StartLocked(request, deadline, std::move(done))) return;
+      if (to_send_.size() == 1) mine = TakeToSendLocked();  // nobody is before this one
+    }
+    if (!mine) return to_send_changed_.notify_one();
+    const auto sent = mine->channel->TrySend(mine->frame);
+    if (sent || sent.error().code != ErrorCode::kOverloaded) return Sent(*mine, sent);
     MutexLock lock(mutex_);
-    StartLocked(request, deadline, std::move(done));
+    auto it = pending_.find(request.id);
+    if (it == pending_.end()) {  // its deadline passed, or the connection ended
+      return base::Cleanse(mine->frame.data(), mine->frame.size());
+    }
+    it->second.sent = false;
+    it->second.frame = std::move(mine->frame);
+    to_send_.push_back(request.id);
+    to_send_changed_.notify_one();
   }
 
-  void StartLocked(Request& request, milliseconds deadline, Completion done) REQUIRES(mutex_) {
+  // False: it will be completed without being sent.
+  bool StartLocked(Request& request, milliseconds deadline, Completion done) REQUIRES(mutex_) {
     if (!hello_ || stopping_) {
       CompleteSoonLocked(Ending::kNotSent, std::move(done));
-      return;
+      return false;
     }
     if (pending_.size() >= LimitFor(request.kind)) {
       CompleteSoonLocked(Ending::kBusy, std::move(done));
-      return;
+      return false;
     }
     request.id = next_id_++;
     const MonotonicTime until = clock_.Monotonic() + deadline;
@@ -195,7 +217,7 @@ class BankClient final : public Bank {
                                          .done = std::move(done)});
     deadlines_.emplace(until, request.id);
     to_send_.push_back(request.id);
-    to_send_changed_.notify_one();
+    return true;
   }
 
   // Anyone can make the gateway ask about an account or a code, as often as the bank is slow to
@@ -298,23 +320,30 @@ class BankClient final : public Bank {
 
   void SendQueued() {
     for (;;) {
-      std::string frame;
-      std::shared_ptr<base::Channel> channel;
+      std::optional<ToSend> next;
       {
         MutexLock lock(mutex_);
         while (!stopping_ && to_send_.empty()) to_send_changed_.wait(mutex_);
         if (stopping_) return;
-        auto it = pending_.find(to_send_.front());
-        to_send_.pop_front();
-        if (it == pending_.end()) continue;  // its deadline passed first
-        it->second.sent = true;
-        frame = std::move(it->second.frame);
-        channel = channel_;
+        next = TakeToSendLocked();
       }
-      // A failure closes the channel, and the connector then ends everything.
-      if (channel && !channel->Send(frame)) channel->Close();
-      base::Cleanse(frame.data(), frame.size());
+      if (next) Sent(*next, next->channel->Send(next->frame));
     }
+  }
+
+  // The next in the queue, marked as sent; nullopt if its deadline passed first.
+  std::optional<ToSend> TakeToSendLocked() REQUIRES(mutex_) {
+    auto it = pending_.find(to_send_.front());
+    to_send_.pop_front();
+    if (it == pending_.end() || !channel_) return std::nullopt;
+    it->second.sent = true;
+    return ToSend{channel_, std::move(it->second.frame)};
+  }
+
+  // A failure closes the channel, and the connector then ends everything.
+  static void Sent(ToSend& it, const base::Status& status) {
+    if (!status) it.channel->Close();
+    base::Cleanse(it.frame.data(), it.frame.size());
   }
 
   void Complete() {
@@ -341,7 +370,7 @@ class BankClient final : public Bank {
     next_ping_ = now + kHealthPeriod;
     ping_in_flight_ = true;
     Request request{.kind = RequestKind::kHealth};
-    StartLocked(request, kHealthDeadline, [this](End end) {
+    const bool queued = StartLocked(request, kHealthDeadline, [this](End end) {
       MutexLock lock(mutex_);
       ping_in_flight_ = false;
       const auto* reply = std::get_if<Reply>(&end);
@@ -349,6 +378,7 @@ class BankClient final : public Bank {
       healthy_ = health && health->healthy;
       if (healthy_) last_health_ = clock_.Monotonic();
     });
+    if (queued) to_send_changed_.notify_one();
   }
 
   const BankClientOptions options_;

@@ -6,7 +6,6 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -28,6 +27,7 @@ constexpr size_t kReceiveBufferBytes = 64u << 10;
 constexpr size_t kFirstReceiveBufferBytes = 8u << 10;
 constexpr int kBacklog = 128;
 constexpr int kAcceptPauseMs = 100;
+constexpr int64_t kLongestReceiveMs = 24 * 3600 * 1000;
 
 std::unexpected<Error> FailErrno(ErrorCode code, const std::string& what) {
   const int error = errno;
@@ -175,23 +175,22 @@ Status Channel::WaitForRoom(std::chrono::steady_clock::time_point deadline) {
   }
 }
 
-// At least one byte. The socket may be blocking or not.
+// At least one byte. Waits in poll: a thread that waits in recv is also woken whenever the peer has
+// read what was sent to it, which for a question and its answer is a second wake-up each time.
 Result<size_t> Channel::ReadSome(char* out, size_t size) {
   while (true) {
-    const ssize_t n = recv(fd_, out, size, 0);
+    pollfd readable{fd_, POLLIN, 0};
+    const int ready = poll(&readable, 1, receive_limit_ms_);
     if (closed_) return FailClosed();
-    if (n > 0) return static_cast<size_t>(n);
-    if (n < 0 && errno == EINTR) continue;
-    if (n == 0 || errno != EAGAIN) {
-      Close();
-      return FailClosed();
-    }
-    if (receive_limited_) {
+    if (ready == 0) {
       Close();
       return Fail(ErrorCode::kTimeout, "nothing came in time");
     }
-    pollfd p{fd_, POLLIN, 0};
-    (void)poll(&p, 1, -1);  // whatever ends it, recv says more
+    const ssize_t n = ready < 0 ? -1 : recv(fd_, out, size, MSG_DONTWAIT);
+    if (n > 0) return static_cast<size_t>(n);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    Close();
+    return FailClosed();
   }
 }
 
@@ -224,9 +223,7 @@ void Channel::GrowBuffer() {
 }
 
 void Channel::LimitReceive(std::chrono::milliseconds timeout) {
-  const timeval limit{.tv_sec = timeout.count() / 1000,
-                      .tv_usec = static_cast<suseconds_t>(timeout.count() % 1000 * 1000)};
-  receive_limited_ = setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) == 0;
+  receive_limit_ms_ = static_cast<int>(std::min<int64_t>(timeout.count(), kLongestReceiveMs));
 }
 
 Result<std::string> Channel::Receive() {

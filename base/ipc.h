@@ -74,7 +74,7 @@ class Channel {
 
   const int fd_;
   const std::chrono::milliseconds send_timeout_;
-  bool receive_limited_ = false;
+  int receive_limit_ms_ = -1;  // without end
   std::atomic<bool> closed_ = false;
 
   Mutex send_mutex_;

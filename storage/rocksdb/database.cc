@@ -55,6 +55,10 @@ const char* NameOf(Family family) { return kFamilyNames[static_cast<size_t>(fami
   o.recycle_log_file_num = 0;
   o.track_and_verify_wals_in_manifest = true;
   o.enable_pipelined_write = true;
+  // Who waits for its group sleeps at once: spinning takes the core that would do the work.
+  o.enable_write_thread_adaptive_yield = false;
+  // One thread fills the memtables for its whole group, rather than waking each for its few rows.
+  o.allow_concurrent_memtable_write = false;
   o.max_bgerror_resume_count = 0;  // after an error only a restart goes on
   o.db_write_buffer_size = kAllWriteBuffersBytes;
   o.max_total_wal_size = kMaxWalBytes;
