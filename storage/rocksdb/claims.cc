@@ -167,7 +167,7 @@ Status ClaimRegister::Deliver(const std::vector<Delivery>& deliveries,
   for (const Delivery& delivery : deliveries) {
     RETURN_IF_ERROR(CheckId(delivery.recipient_id));
     ASSIGN_OR_RETURN(const uint64_t cursor, reservation.Take(delivery.recipient_id));
-    batch.Put(Family::kMail, MailKey(delivery.recipient_id, cursor), EncodeBytes(delivery.jwe));
+    batch.Put(Family::kMail, MailKey(delivery.recipient_id, cursor), EncodePacked(delivery.jwe));
   }
   return {};
 }

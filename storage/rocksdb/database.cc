@@ -37,6 +37,8 @@ constexpr size_t kFamilyWriteBufferBytes = 16u << 20;
 constexpr size_t kAllWriteBuffersBytes = 96u << 20;
 constexpr uint64_t kMaxWalBytes = 256u << 20;  // also bounds the time that Open needs to replay
 constexpr int kMaxOpenFiles = 512;
+// Some payments lie in one block, so that what they have in common is compressed once.
+constexpr size_t kBlockBytes = 16u << 10;
 constexpr double kBloomBitsPerKey = 10;  // 1 % of misses read a block for nothing
 constexpr size_t kInfoLogBytes = 4u << 20;
 constexpr size_t kInfoLogFiles = 4;
@@ -79,6 +81,7 @@ const char* NameOf(Family family) { return kFamilyNames[static_cast<size_t>(fami
   table.pin_l0_filter_and_index_blocks_in_cache = true;
   table.filter_policy.reset(::rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
   table.format_version = 5;
+  table.block_size = kBlockBytes;
 
   ::rocksdb::ColumnFamilyOptions o;
   o.table_factory.reset(::rocksdb::NewBlockBasedTableFactory(table));

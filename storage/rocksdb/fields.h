@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/codec.h"
+#include "storage/rocksdb/packed.h"
 #include "storage/rocksdb/records.h"
 
 namespace paygate::storage::rocksdb {
@@ -23,6 +24,12 @@ class Fields : public base::Decoder {
   explicit Fields(std::string_view value, uint8_t version = kRecordVersion)
       : Decoder(value), wanted_(version), version_(U8()) {}
   std::string String() { return std::string(Bytes()); }
+  // What Pack made.
+  std::string Packed() {
+    auto text = Unpack(Bytes());
+    if (!text) bad_packed_ = true;
+    return text ? std::move(*text) : std::string();
+  }
   base::UnixTime Time() { return base::FromNumericDate(I64()); }
   // One of 0…max.
   uint8_t Choice(uint8_t max) {
@@ -39,6 +46,9 @@ class Fields : public base::Decoder {
     if (bad_choice_) {
       return base::Fail(base::ErrorCode::kMalformed, "a field has a value outside its range");
     }
+    if (bad_packed_) {
+      return base::Fail(base::ErrorCode::kMalformed, "a field does not unpack");
+    }
     return Finish();
   }
 
@@ -46,6 +56,7 @@ class Fields : public base::Decoder {
   const uint8_t wanted_;
   const uint8_t version_;
   bool bad_choice_ = false;
+  bool bad_packed_ = false;
 };
 
 }  // namespace paygate::storage::rocksdb

@@ -36,7 +36,7 @@ Result<MailboxPage> Mailboxes::Read(std::string_view participant_id, uint64_t af
         const Result<uint64_t> cursor = ParseMailCursor(key);
         if (!cursor) return Database::Damaged(Family::kMail, key, cursor.error());
         if (*cursor > page.newest) return false;
-        Result<std::string> jwe = DecodeBytes(value);
+        Result<std::string> jwe = DecodePacked(value);
         if (!jwe) return Database::Damaged(Family::kMail, key, jwe.error());
         bytes += jwe->size();
         if (!page.messages.empty() && bytes > max_bytes) return false;

@@ -16,7 +16,7 @@ void RecordAuthorisation(const IntentRecord& intent, Batch& batch) {
                            intent.amount.ToString(),
                            DigestOrNone(intent.sealed_accounts)}});
   if (!intent.sealed_accounts.empty()) {
-    batch.Put(Family::kAccounts, intent.payment_id, EncodeBytes(intent.sealed_accounts));
+    batch.Put(Family::kAccounts, intent.payment_id, EncodePacked(intent.sealed_accounts));
   }
 }
 
@@ -134,7 +134,7 @@ Status Payments::Settle(const Settlement& settlement, const SignedResults& resul
   MailCursors::Reservation reservation(cursors_);
   for (const Delivery& delivery : deliveries) {
     ASSIGN_OR_RETURN(const uint64_t cursor, reservation.Take(delivery.recipient_id));
-    batch.Put(Family::kMail, MailKey(delivery.recipient_id, cursor), EncodeBytes(delivery.jwe));
+    batch.Put(Family::kMail, MailKey(delivery.recipient_id, cursor), EncodePacked(delivery.jwe));
   }
   RETURN_IF_ERROR(database_.Write(batch));
   open_.Remove(intent.recorded_at, intent.payment_id);
@@ -242,7 +242,7 @@ Result<std::optional<Payment>> Payments::Find(std::string_view payment_id) const
 
 Result<std::string> Payments::SealedAccounts(std::string_view payment_id) const {
   ASSIGN_OR_RETURN(auto sealed,
-                   database_.Read<std::string>(Family::kAccounts, payment_id, DecodeBytes));
+                   database_.Read<std::string>(Family::kAccounts, payment_id, DecodePacked));
   return std::move(sealed).value_or("");
 }
 

@@ -4,11 +4,12 @@
 //                be32/64  big-endian, so that keys sort as numbers; be64 times are seconds since
 //                         1970, never negative
 //   value        version (u8 = 1), then fields:  bytes | u8 | u32 | u64 | i64  of base/codec.h
-//                time  i64 seconds since 1970
+//                time  i64 seconds since 1970;  packed  bytes, as packed.h makes them of text
 //
 // family         key                            value after the version byte
-// intents        payment_id                     csblk_id buyer_id seller_id authorisation
-//                                               reply_certificate: bytes, minor_units: i64,
+// intents        payment_id                     csblk_id buyer_id seller_id: bytes,
+//                                               authorisation: packed, reply_certificate:
+//                                               bytes, minor_units: i64,
 //                                               currency: bytes, authorised_at recorded_at
 //                                               deadline: time, prepared_key: bytes; of a refund
 //                                               the version is 2 and refund_of: bytes follows
@@ -17,20 +18,22 @@
 //                                               known; the row is gone once results are stored
 // settlements    payment_id                     completed: u8 0|1, reason bank_reference
 //                                               evidence: bytes, settled_at: time,
-//                                               receipt confirmation: bytes, both or neither empty
-// csblks         csblk_id                       confirmation_digest seller_id nonce jws
-//                                               reply_certificate: bytes, issued_at expires: time
+//                                               receipt confirmation: packed, both or neither
+//                                               empty
+// csblks         csblk_id                       confirmation_digest seller_id nonce: bytes,
+//                                               jws: packed, reply_certificate: bytes,
+//                                               issued_at expires: time
 // csblk_states   csblk_id                       state: u8 0 payable 1 in flight 2 paid 3 cancelled,
 //                                               payment_id buyer_id: bytes, empty unless 1 or 2
 // tries          part csblk_id, buyer_id        failed payments: u64
 // sales          part seller_id, nonce          csblk_id: bytes
 // fates          digest of a message            kind: u8 FateKind, reference: bytes, at: time
 // registrations  request digest                 participant_id: bytes, pair: u32,
-//                                               registered_jws: bytes, registered_at: time
+//                                               registered_jws: packed, registered_at: time
 // pairs          part participant_id, be32 pair signature_certificate encryption_certificate: bytes
 //                                               (DER), revoked: u8 RevocationReason, at: time
 // certificates   x5t#S256                       participant_id: bytes, pair: u32
-// mail           part participant_id, be64 n    jwe: bytes
+// mail           part participant_id, be64 n    jwe: packed
 // boxes          participant_id                 acknowledged cursor: u64
 // acks           be64 at, part participant_id,  cursor acknowledged before (exclusive start of the
 //                be64 cursor                    range that awaits deletion): u64
@@ -169,7 +172,7 @@ std::string EncodeIntent(const IntentRecord& r) {
   e.Bytes(r.csblk_id)
       .Bytes(r.buyer_id)
       .Bytes(r.seller_id)
-      .Bytes(r.authorisation)
+      .Bytes(Pack(r.authorisation))
       .Bytes(r.reply_certificate)
       .I64(r.amount.minor_units())
       .Bytes(r.amount.currency().code())
@@ -185,7 +188,7 @@ Result<IntentRecord> DecodeIntent(std::string_view payment_id, std::string_view 
   const bool is_refund = !value.empty() && value[0] == kRefundIntentVersion;
   Fields f(value, is_refund ? kRefundIntentVersion : kRecordVersion);
   std::string csblk_id = f.String(), buyer_id = f.String(), seller_id = f.String();
-  std::string authorisation = f.String(), reply_certificate = f.String();
+  std::string authorisation = f.Packed(), reply_certificate = f.String();
   const int64_t minor_units = f.I64();
   const std::string currency_code = f.String();
   const UnixTime authorised_at = f.Time(), recorded_at = f.Time(), deadline = f.Time();
@@ -216,8 +219,8 @@ std::string EncodeSettlement(const SettlementRecord& r) {
       .Bytes(r.outcome.bank_reference)
       .Bytes(r.outcome.evidence)
       .I64(ToNumericDate(r.settled_at))
-      .Bytes(r.results.receipt)
-      .Bytes(r.results.confirmation)
+      .Bytes(Pack(r.results.receipt))
+      .Bytes(Pack(r.results.confirmation))
       .Take();
 }
 
@@ -229,8 +232,8 @@ Result<SettlementRecord> DecodeSettlement(std::string_view value) {
   r.outcome.bank_reference = f.String();
   r.outcome.evidence = f.String();
   r.settled_at = f.Time();
-  r.results.receipt = f.String();
-  r.results.confirmation = f.String();
+  r.results.receipt = f.Packed();
+  r.results.confirmation = f.Packed();
   RETURN_IF_ERROR(f.Done());
   if (r.results.receipt.empty() != r.results.confirmation.empty()) {
     return Fail(ErrorCode::kMalformed, "a settlement has one of its two results");
@@ -283,7 +286,7 @@ std::string EncodeCsblk(const CsblkRecord& r) {
       .Bytes(r.confirmation_digest)
       .Bytes(r.seller_id)
       .Bytes(r.nonce)
-      .Bytes(r.jws)
+      .Bytes(Pack(r.jws))
       .Bytes(r.reply_certificate)
       .I64(ToNumericDate(r.issued_at))
       .I64(ToNumericDate(r.expires_at))
@@ -297,7 +300,7 @@ Result<CsblkRecord> DecodeCsblk(std::string_view csblk_id, std::string_view valu
   r.confirmation_digest = f.String();
   r.seller_id = f.String();
   r.nonce = f.String();
-  r.jws = f.String();
+  r.jws = f.Packed();
   r.reply_certificate = f.String();
   r.issued_at = f.Time();
   r.expires_at = f.Time();
@@ -327,6 +330,15 @@ Result<std::string> DecodeBytes(std::string_view value) {
   std::string bytes = f.String();
   RETURN_IF_ERROR(f.Done());
   return bytes;
+}
+
+std::string EncodePacked(std::string_view text) { return Begin().Bytes(Pack(text)).Take(); }
+
+Result<std::string> DecodePacked(std::string_view value) {
+  Fields f(value);
+  std::string text = f.Packed();
+  RETURN_IF_ERROR(f.Done());
+  return text;
 }
 
 std::string EncodeNumber(uint64_t number) { return Begin().U64(number).Take(); }

@@ -146,6 +146,8 @@ base::Result<base::UnixTime> DecodeSince(std::string_view value);
 
 std::string EncodeBytes(std::string_view bytes);
 base::Result<std::string> DecodeBytes(std::string_view value);
+std::string EncodePacked(std::string_view text);  // see packed.h
+base::Result<std::string> DecodePacked(std::string_view value);
 std::string EncodeNumber(uint64_t number);
 base::Result<uint64_t> DecodeNumber(std::string_view value);
 

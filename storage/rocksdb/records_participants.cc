@@ -19,14 +19,14 @@ std::string EncodeRegistration(const RegistrationRecord& r) {
   return Begin()
       .Bytes(r.participant_id)
       .U32(r.pair)
-      .Bytes(r.registered_jws)
+      .Bytes(Pack(r.registered_jws))
       .I64(ToNumericDate(r.registered_at))
       .Take();
 }
 
 Result<RegistrationRecord> DecodeRegistration(std::string_view value) {
   Fields f(value);
-  RegistrationRecord r{f.String(), f.U32(), f.String(), f.Time()};
+  RegistrationRecord r{f.String(), f.U32(), f.Packed(), f.Time()};
   RETURN_IF_ERROR(f.Done());
   return r;
 }

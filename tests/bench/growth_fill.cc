@@ -1,5 +1,7 @@
 #include "tests/bench/growth_fill.h"
 
+#include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <cstdio>
 
@@ -21,11 +23,44 @@ constexpr std::chrono::seconds kBetweenLines{2};
 
 std::string RandomId() { return base::Base64UrlEncode(base::RandomBytes(32)); }
 std::string RandomParticipant() { return base::Base64UrlEncode(base::RandomBytes(16)); }
-// Of the same length, and as hard to compress as base64url of random bytes.
-std::string Like(const std::string& real) {
-  std::string text = base::Base64UrlEncode(base::RandomBytes(real.size()));
-  text.resize(real.size());
-  return text;
+constexpr size_t kShortestValue = 16, kShortestCertificate = 600;
+constexpr size_t kPayers = 1000;  // different certificates in authorisations
+
+// Each long word of base64 or base64url gives way to a random one, a certificate to another; JSON
+// keeps its names.
+std::string WithOtherValues(const std::string& json, const std::string& certificate) {
+  const auto in_word = [](unsigned char c) {
+    return std::isalnum(c) || c == '-' || c == '_' || c == '+' || c == '/' || c == '=';
+  };
+  std::string made;
+  for (size_t at = 0, length; at < json.size(); at += std::max<size_t>(length, 1)) {
+    length = 0;
+    while (at + length < json.size() && in_word(json[at + length])) ++length;
+    if (length >= kShortestCertificate && json.compare(at, 3, "MII") == 0) {
+      made += certificate;
+    } else if (length >= kShortestValue) {
+      made += base::Base64UrlEncode(base::RandomBytes(length)).substr(0, length);
+    } else {
+      made += json.substr(at, std::max<size_t>(length, 1));
+    }
+  }
+  return made;
+}
+
+// A compact serialisation of the same length whose values (digests, nonces, certificates, the
+// serialisations within it) are random: as hard to compress as that of another payment between two
+// others, or harder.
+std::string Like(const std::string& real, const std::string& certificate = {}) {
+  std::string made;
+  for (size_t at = 0; at <= real.size();) {
+    const size_t end = std::min(real.find('.', at), real.size());
+    std::string part = Must(base::Base64UrlDecode(real.substr(at, end - at)));
+    part = part.starts_with('{') ? WithOtherValues(part, certificate) : base::RandomBytes(part.size());
+    if (at > 0) made += '.';
+    made += base::Base64UrlEncode(part);
+    at = end + 1;
+  }
+  return made;
 }
 
 class Progress {
@@ -42,6 +77,35 @@ class Progress {
   const char* what_;
   const size_t all_;
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+// Real certificates of real length (DER); one key for all, and a CA that nobody else knows.
+class Issuer {
+ public:
+  explicit Issuer(base::UnixTime now)
+      : now_(now), ca_(Make(protocol::Role::kRoot, "CA of nobody", nullptr)) {}
+  std::string New(protocol::Role role, const std::string& id) {
+    return std::string(Make(role, id, &ca_).der());
+  }
+
+ private:
+  protocol::Certificate Make(protocol::Role role, const std::string& id,
+                             const protocol::Certificate* issuer) {
+    return Must(protocol::BuildCertificate(
+        {.role = role,
+         .subject_cn = id,
+         .subject_key = key_.public_key(),
+         .not_before = now_,
+         .not_after = now_ + std::chrono::days(365),
+         .account_binding = issuer == nullptr ? std::string() : base::RandomBytes(32)},
+        issuer, *signer_));
+  }
+
+  const base::UnixTime now_;
+  const protocol::SoftwareKey key_ =
+      Must(protocol::SoftwareKey::Generate(hsm::KeyType::kP256, hsm::KeyUsage::kSign));
+  const std::unique_ptr<hsm::Signer> signer_ = Must(key_.AsSigner());
+  const protocol::Certificate ca_;
 };
 
 class Filler {
@@ -95,39 +159,17 @@ class Filler {
     }
   }
 
-  // Real certificates of real length; one key for all, and a CA that nobody else knows.
   void Participants(size_t count) {
-    const auto key = Must(protocol::SoftwareKey::Generate(hsm::KeyType::kP256,
-                                                          hsm::KeyUsage::kSign));
-    const auto signer = Must(key.AsSigner());
-    const auto now = clock_.Now();
-    const auto made = [&](protocol::Role role, const std::string& id,
-                          const protocol::Certificate* issuer) {
-      return Must(protocol::BuildCertificate(
-          {.role = role,
-           .subject_cn = id,
-           .subject_key = key.public_key(),
-           .not_before = now,
-           .not_after = now + std::chrono::days(365),
-           .account_binding = role == protocol::Role::kParticipantSignature ||
-                                      role == protocol::Role::kParticipantEncryption
-                                  ? base::RandomBytes(32)
-                                  : std::string()},
-          issuer, *signer));
-    };
-    const auto ca = made(protocol::Role::kRoot, "CA of nobody", nullptr);
     Progress progress("participants", count);
     for (size_t i = 0; i < count; progress.At(++i)) {
       const std::string id = RandomParticipant();
       Must(store_.registrations().Complete(
           {.request_digest = RandomId(),
            .participant_id = id,
-           .signature_certificate =
-               std::string(made(protocol::Role::kParticipantSignature, id, &ca).der()),
-           .encryption_certificate =
-               std::string(made(protocol::Role::kParticipantEncryption, id, &ca).der()),
+           .signature_certificate = issuer_.New(protocol::Role::kParticipantSignature, id),
+           .encryption_certificate = issuer_.New(protocol::Role::kParticipantEncryption, id),
            .registered_jws = Like(csblk_->record.jws),
-           .registered_at = now}));
+           .registered_at = clock_.Now()}));
     }
   }
 
@@ -144,7 +186,7 @@ class Filler {
     intent.payment_id = RandomId();
     intent.csblk_id = csblk.csblk_id;
     intent.recorded_at = clock_.Now();
-    if (!real_documents) intent.authorisation = Like(real.authorisation);
+    if (!real_documents) intent.authorisation = Like(real.authorisation, PayersCertificate());
     if (!real.sealed_accounts.empty()) intent.sealed_accounts = Like(real.sealed_accounts);
     intent.prepared = "gone with the settlement";
     auto recorded = Must(store_.authorisations().RecordIntent(std::move(intent)));
@@ -152,7 +194,19 @@ class Filler {
     return *recorded.intent;
   }
 
+  const std::string& PayersCertificate() {
+    if (payers_.size() < kPayers) {
+      payers_.push_back(base::Base64Encode(
+          issuer_.New(protocol::Role::kParticipantSignature, RandomParticipant())));
+      return payers_.back();
+    }
+    return payers_[next_payer_++ % kPayers];
+  }
+
   const base::SystemClock clock_;
+  Issuer issuer_{clock_.Now()};
+  std::vector<std::string> payers_;
+  size_t next_payer_ = 0;
   storage::Store& store_;
   const Model& model_;
   std::optional<storage::Payment> payment_;
