@@ -20,7 +20,7 @@ std::array<Sum, kMeters>& Sums() {
 std::string_view Name(Meter meter) {
   constexpr std::string_view kNames[kMeters] = {"sale_1", "sale_3", "payment_1", "payment_3",
                                                 "other",  "queue",  "sign",      "unwrap",
-                                                "store",  "bank"};
+                                                "store",  "bank",   "busy"};
   return kNames[static_cast<size_t>(meter)];
 }
 

@@ -27,8 +27,9 @@ enum class Meter : uint8_t {
   kUnwrap,  // trips to the token; operations: decryptions
   kStore,   // durable writes
   kBank,    // from an order to the bank's answer
+  kBusy,    // a request that was answered "not now" (429, 503): in none of the first five
 };
-constexpr size_t kMeters = 10;
+constexpr size_t kMeters = 11;
 std::string_view Name(Meter meter);  // "payment_3" …
 
 struct MeterSum {

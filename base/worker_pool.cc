@@ -55,6 +55,11 @@ size_t WorkerPool::queued() const {
   return queue_.size();
 }
 
+size_t WorkerPool::in_progress() const {
+  MutexLock lock(mutex_);
+  return queue_.size() + running_;
+}
+
 void WorkerPool::Run() {
   pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());  // the kernel's limit
   mutex_.lock();

@@ -33,6 +33,7 @@ class WorkerPool {
   Status SubmitPromised(Task task) EXCLUDES(mutex_);
   void Drain() EXCLUDES(mutex_, join_mutex_);
   size_t queued() const EXCLUDES(mutex_);
+  size_t in_progress() const EXCLUDES(mutex_);  // queued or running
 
  private:
   void Run() EXCLUDES(mutex_);

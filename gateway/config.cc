@@ -197,6 +197,7 @@ void ReadFront(Section s, Config::Front& front) {
 void ReadEngine(Section s, Config::Engine& engine) {
   s.Number("workers", engine.workers, 1, 1024);
   s.Number("queue", engine.queue, 1, 65536);
+  s.Number("in_progress", engine.in_progress, 0, 65536);
   s.Number("parked", engine.parked, 1, 1'000'000);
   s.Time("handshake_lifetime_s", engine.handshake_lifetime_s, 5, 600);
   s.Time("csblk_lifetime_s", engine.csblk_lifetime_s, 1, 366 * kDay);
@@ -309,6 +310,8 @@ void CheckSecret(const std::string& path, const char* key, std::vector<std::stri
                      " holds a secret that others can read; make it private: chmod 600 " + path);
 }
 
+uint32_t Cores() { return std::clamp(std::thread::hardware_concurrency(), 1u, 64u); }
+
 }  // namespace
 
 std::vector<KeySpec> Config::Token::Keys() const {
@@ -321,8 +324,11 @@ std::vector<KeySpec> Config::Token::Keys() const {
   return keys;
 }
 
-uint32_t Config::Token::ProcessCount() const {
-  return processes != 0 ? processes : std::clamp(std::thread::hardware_concurrency(), 1u, 64u);
+uint32_t Config::Token::ProcessCount() const { return processes != 0 ? processes : Cores(); }
+
+uint32_t Config::Engine::InProgress() const {
+  constexpr uint32_t kForEachCore = 32;
+  return in_progress != 0 ? in_progress : kForEachCore * Cores();
 }
 
 std::string Config::EngineSocket() const { return runtime_directory + "/engine.sock"; }

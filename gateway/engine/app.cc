@@ -103,8 +103,10 @@ class FrontServer {
       if (!request) continue;
       Reply reply(request->id, [front, meter = MeterOf(request->path),
                                 from = base::SystemClock().Monotonic()](Response response) {
+        const bool busy = response.status == 429 || response.status == 503;
         (void)front->Send(Encode(response));
-        base::AddTime(meter, base::SystemClock().Monotonic() - from);
+        base::AddTime(busy ? base::Meter::kBusy : meter,
+                      base::SystemClock().Monotonic() - from);
       });
       engine_.Handle(std::move(*request), std::move(reply));
     }

@@ -15,7 +15,6 @@ using base::ErrorCode;
 constexpr std::chrono::days kMailboxRetention{90};  // after acknowledgement (protocol.md section 8)
 constexpr std::chrono::days kRefusalRetention{30};  // docs/decisions/0015
 constexpr std::chrono::days kBegunRetention{90};    // a registration that was never completed
-constexpr uint32_t kShareOfLane = 4;  // one client holds at most a quarter of a lane's queue
 constexpr size_t kPurgedAtOnce = 1000;
 constexpr size_t kBegunPurgedAtOnce = 100;  // two durable writes each
 constexpr std::chrono::minutes kHousekeepingInterval{10};
@@ -68,10 +67,9 @@ Engine::Engine(const Config& config, const base::Clock& clock, const KeysInForce
       store_(store),
       storage_keys_(storage_keys),
       limits_(LimitsOf(config.engine)),
+      intake_(config.engine.InProgress()),
       workers_("worker", config.engine.workers, config.engine.queue),
       strangers_("stranger", std::max(1u, config.engine.workers / 2), config.engine.queue),
-      of_source_(std::max(1u, config.engine.queue / kShareOfLane)),
-      of_participant_(std::max(1u, config.engine.queue / kShareOfLane)),
       envelope_(keys, config.engine.batch_signatures),
       participants_(clock, keys, store.certificates()),
       messages_(clock, envelope_, participants_, store.refusals(), readers_),
@@ -163,11 +161,11 @@ void Engine::Handle(Request request, Reply reply) {
 
 void Engine::Get(const Request& request, Reply reply) {
   if (request.path == kGatewayDocument) {
-    return RunStranger(request.source, std::move(reply),
+    return RunStranger(Precedence::kGoesOn, request.source, std::move(reply),
                        [this](Reply r) { documents_.Gateway(std::move(r)); });
   }
   if (request.path.starts_with(kOcsp)) {
-    return RunStranger(request.source, std::move(reply),
+    return RunStranger(Precedence::kGoesOn, request.source, std::move(reply),
                        [this, text = request.path.substr(kOcsp.size()),
                         source = request.source](Reply r) {
                          ocsp_.Get(text, source, std::move(r));
@@ -196,7 +194,7 @@ void Engine::Post(Request request, Reply reply) {
                       seller_certification_, &SellerCertification::Confirm);
   }
   auto run = [&](auto& handler, auto method) {
-    RunStranger(source, std::move(reply),
+    RunStranger(PrecedenceOf(path), source, std::move(reply),
                 [&handler, method, body = std::move(request.body)](Reply r) {
                   (handler.*method)(body, std::move(r));
                 });
@@ -213,7 +211,7 @@ void Engine::Post(Request request, Reply reply) {
   if (path == "/v1/renewals") return run(renewal_, &Renewal::Renew);
   if (path == "/v1/revocations") return run(revocation_, &Revocation::Revoke);
   if (path == "/v1/ocsp") {
-    return RunStranger(source, std::move(reply),
+    return RunStranger(Precedence::kGoesOn, source, std::move(reply),
                        [this, source, body = std::move(request.body)](Reply r) {
                          ocsp_.Post(body, source, std::move(r));
                        });
@@ -242,12 +240,12 @@ void Engine::PostAnswer(Phase phase, Request request, Reply reply, Answerer& ans
     }
     return;
   }
-  RunStranger(request.source, std::move(reply), std::move(handler));
+  RunStranger(Precedence::kGoesOn, request.source, std::move(reply), std::move(handler));
 }
 
-base::Status Engine::RunShared(base::WorkerPool& lane, Shares& shares, const std::string& client,
-                               const std::shared_ptr<Reply>& reply, Handler handler) {
-  if (!shares.Take(client)) {
+base::Status Engine::RunShared(base::WorkerPool& lane, Shares& shares, size_t share,
+                               const std::string& client, const std::shared_ptr<Reply>& reply, Handler handler) {
+  if (!shares.Take(client, share)) {
     return base::Fail(ErrorCode::kRateLimited, "too many requests of this client at once");
   }
   auto taken = lane.TrySubmit([&shares, client, reply, handler = std::move(handler)]() mutable {
@@ -260,19 +258,30 @@ base::Status Engine::RunShared(base::WorkerPool& lane, Shares& shares, const std
 
 bool Engine::RunKnown(const std::string& participant_id, Reply reply, Handler handler) {
   auto shared = std::make_shared<Reply>(std::move(reply));
-  auto taken = RunShared(workers_, of_participant_, participant_id, shared, std::move(handler));
-  if (!taken) shared->Problem(taken.error());
+  auto taken = RunShared(workers_, of_participant_, intake_.share(), participant_id, shared,
+                         std::move(handler));
+  if (!taken) Refuse(*shared, taken.error());
   return taken.has_value();
 }
 
-void Engine::RunStranger(const std::string& source, Reply reply, Handler handler) {
+void Engine::RunStranger(Precedence precedence, const std::string& source, Reply reply,
+                         Handler handler) {
+  const size_t in_progress = workers_.in_progress() + strangers_.in_progress();
+  const auto share = intake_.Admit(precedence, in_progress, clock_.Monotonic());
+  if (!share) return Refuse(reply, share.error());
   auto shared = std::make_shared<Reply>(std::move(reply));
-  auto taken = RunShared(strangers_, of_source_, source, shared, std::move(handler));
-  if (!taken) shared->Problem(taken.error());
+  auto taken = RunShared(strangers_, of_source_, *share, source, shared, std::move(handler));
+  if (!taken) Refuse(*shared, taken.error());
+}
+
+void Engine::Refuse(Reply& reply, const base::Error& error) {
+  intake_.CountRefusal(error.code);
+  reply.ProblemUnlogged(error);
 }
 
 void Engine::Tick() {
   const base::MonotonicTime now = clock_.Monotonic();
+  intake_.LogRefusals(now);
   parking_.Expire(now);
   const bool token_served = std::exchange(token_serves_, envelope_.keys()->available());
   if (token_serves_ && !token_served) settler_.TokenIsBack();

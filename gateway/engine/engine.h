@@ -1,9 +1,10 @@
 // The engine: one handler for each message of the paper, and the two lanes on which they run.
 //
 // Lanes (protocol.md section 1, rule 10): a message with a valid handshake that was not used before
-// runs on any worker; all others share at most half of them, and no source may hold more than a
-// quarter of those, so that strangers cannot starve payments that are under way. Both lanes are
-// bounded: beyond, 503 or 429 before any token operation is spent. Thread-safe.
+// runs on any worker; all others share at most half of them, so that strangers cannot starve
+// payments that are under way. How much is in progress is bounded (intake.h), and of it how much
+// one source or participant has: beyond, 503 or 429 before any token operation is spent.
+// Thread-safe.
 #pragma once
 
 #include <memory>
@@ -14,6 +15,7 @@
 #include "base/mutex.h"
 #include "base/worker_pool.h"
 #include "gateway/config.h"
+#include "gateway/engine/intake.h"
 #include "gateway/engine/awaiting.h"
 #include "gateway/engine/bank_notices.h"
 #include "gateway/engine/challenge.h"
@@ -69,11 +71,12 @@ class Engine {
   using Handler = std::move_only_function<void(Reply)>;
   void Get(const Request& request, Reply reply);
   void Post(Request request, Reply reply);
-  void RunStranger(const std::string& source, Reply reply, Handler handler);
+  void RunStranger(Precedence precedence, const std::string& source, Reply reply, Handler handler);
   // false: the lane, or this participant's share of it, is full, and that is answered.
   bool RunKnown(const std::string& participant_id, Reply reply, Handler handler);
-  static base::Status RunShared(base::WorkerPool& lane, Shares& shares, const std::string& client,
-                                const std::shared_ptr<Reply>& reply, Handler handler);
+  static base::Status RunShared(base::WorkerPool& lane, Shares& shares, size_t share,
+                                const std::string& client, const std::shared_ptr<Reply>& reply, Handler handler);
+  void Refuse(Reply& reply, const base::Error& error);
   template <typename Answerer>
   void PostAnswer(Phase phase, Request request, Reply reply, Answerer& answerer,
                   void (Answerer::*answer)(protocol::ParsedJwe, base::Result<Handshake>, Reply));
@@ -83,6 +86,7 @@ class Engine {
   storage::Store& store_;
   StorageKeys& storage_keys_;
   const Limits limits_;
+  Intake intake_;
   base::WorkerPool workers_;    // answers with a handshake, settlements, bank's answers
   base::WorkerPool strangers_;  // everything else
   Shares of_source_;       // of the strangers' lane

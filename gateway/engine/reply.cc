@@ -22,12 +22,18 @@ void Reply::Jose(uint32_t status, std::string compact) {
   Send(Response{.status = status, .content_type = "application/jose", .body = std::move(compact)});
 }
 
-void Reply::Problem(const base::Error& error) {
+void Reply::Problem(const base::Error& error) { SendProblem(error, true); }
+
+void Reply::ProblemUnlogged(const base::Error& error) { SendProblem(error, false); }
+
+void Reply::SendProblem(const base::Error& error, bool logged) {
   const WireError wire = ToWire(error.code);
   const std::string instance = base::Base64UrlEncode(base::RandomBytes(12));
   const auto level = wire.status >= 500 ? base::LogLevel::kWarning : base::LogLevel::kInfo;
-  base::Log(level, "request.refused",
-            {{"code", wire.code}, {"why", error.message}, {"instance", instance}});
+  if (logged) {
+    base::Log(level, "request.refused",
+              {{"code", wire.code}, {"why", error.message}, {"instance", instance}});
+  }
   protocol::Problem problem{.code = std::string(wire.code),
                             .title = std::string(wire.title),
                             .status = wire.status,

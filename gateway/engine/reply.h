@@ -25,8 +25,12 @@ class Reply {
   void Jose(uint32_t status, std::string compact);
   // RFC 9457; the error's message goes to the log, never to the client.
   void Problem(const base::Error& error);
+  // The same for whoever counts and logs by himself.
+  void ProblemUnlogged(const base::Error& error);
 
  private:
+  void SendProblem(const base::Error& error, bool logged);
+
   uint64_t id_;
   Sink sink_;
 };

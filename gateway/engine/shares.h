@@ -1,5 +1,6 @@
 // Shares: how much of a lane one client holds at once, queued or running. Nobody gets more than
-// `each`, so that nobody fills the lane alone. Clients who hold nothing cost nothing. Thread-safe.
+// its share, so that nobody fills the lane alone. Clients who hold nothing cost nothing.
+// Thread-safe.
 #pragma once
 
 #include <string>
@@ -11,12 +12,11 @@ namespace paygate::gateway::engine {
 
 class Shares {
  public:
-  explicit Shares(size_t each) : each_(each) {}
-  // False, and nothing is taken: the client has its share already.
-  bool Take(const std::string& client) EXCLUDES(mutex_) {
+  // False, and nothing is taken: the client has its share (at least one) already.
+  bool Take(const std::string& client, size_t share) EXCLUDES(mutex_) {
     base::MutexLock lock(mutex_);
     size_t& held = held_[client];
-    if (held >= each_) return false;
+    if (held >= share) return false;
     ++held;
     return true;
   }
@@ -27,7 +27,6 @@ class Shares {
   }
 
  private:
-  const size_t each_;
   base::Mutex mutex_;
   std::unordered_map<std::string, size_t> held_ GUARDED_BY(mutex_);
 };

@@ -32,6 +32,7 @@ TEST(WorkerPool, RefusesWhenTheQueueIsFullAndRunsWhatItAccepted) {
     ASSERT_TRUE(pool.TrySubmit([&] { ran++; }));
     ASSERT_TRUE(pool.TrySubmit([&] { ran++; }));
     EXPECT_EQ(pool.queued(), 2u);
+    EXPECT_EQ(pool.in_progress(), 3u);
     const Status refused = pool.TrySubmit([&] { ran += 100; });
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, ErrorCode::kOverloaded);

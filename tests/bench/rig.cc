@@ -89,6 +89,7 @@ Rig::Rig(hsm::KeyType type, TokenSpeed speed) : type_(type) {
   }
   setenv("SOFTHSM2_CONF", (directory_.path + "/token/softhsm2.conf").c_str(), 1);
   config_ = Must(gateway::LoadConfig(directory_.path + "/gateway.toml"));
+  config_.engine.in_progress = 1024;  // a benchmark says itself how many are in flight
   if (speed == TokenSpeed::kScripted) {
     const std::string faults = directory_.path + "/token/faults";
     setenv("PAYGATE_FAULT_FILE", faults.c_str(), 1);

@@ -108,7 +108,8 @@ TEST_F(EngineTest, AConfirmationWhoseHandshakeEndsWhileTheBankIsAskedLeavesNoCsb
 }
 
 TEST_F(EngineTest, AHandshakeOpensTheLaneOfAnswersOnceAndThenItsSourceIsCounted) {
-  config.engine.queue = 8;  // of these a source may have two in the strangers' lane
+  config.engine.in_progress = 8;  // when crowded a source may have two in the strangers' lane
+  config.engine.workers = 16;
   RestartEngine();
   const auto csblk = seller->Sell("A thing", "5.00");
   const auto bblk = buyer->NewBblk(csblk);
@@ -134,20 +135,20 @@ TEST_F(EngineTest, AHandshakeOpensTheLaneOfAnswersOnceAndThenItsSourceIsCounted)
     EXPECT_TRUE(Eventually([&] { return inside > before; }));
   };
   begin(challenge);  // the lane of answers
-  begin(challenge);  // the strangers'
-  begin(challenge);
+  for (int i = 0; i < 4; ++i) begin(challenge);  // the strangers'; the last is a burst's first
+  clock.Advance(std::chrono::seconds(1));  // longer than a burst, shorter than a calm
   EXPECT_EQ(send(challenge).code, "rate-limited");
   begin(other);  // a new handshake: the lane of answers
   closed.unlock();
   EXPECT_TRUE(Eventually([&] {
     bank.Answer(Outcome::kCompleted);
-    return answered == 4;
+    return answered == 6;
   }));
   for (std::thread& sender : senders) sender.join();
 }
 
 TEST_F(EngineTest, NobodysAnswersKeepOutEverybodyElses) {
-  config.engine.queue = 4;  // of these a participant may have one in the lane of answers
+  config.engine.in_progress = 4;  // of these a participant may have one in the lane of answers
   RestartEngine();
   const auto csblk = seller->Sell("A thing", "5.00");
   const auto bblk = buyer->NewBblk(csblk);
@@ -171,6 +172,53 @@ TEST_F(EngineTest, NobodysAnswersKeepOutEverybodyElses) {
   EXPECT_TRUE(Eventually([&] { return bank.Answer(Outcome::kCompleted); }));
   sender.join();
   EXPECT_EQ(send(second).code, "already-paid") << "the handshake was not used up by the refusal";
+}
+
+TEST_F(EngineTest, PastItsLimitTheEngineRefusesWhatIsNewBeforeAKeyIsUsedAndServesAnswers) {
+  config.engine.in_progress = 8;
+  config.engine.workers = 8;
+  RestartEngine();
+  const auto csblk = seller->Sell("A thing", "5.00");
+  const auto bblk = buyer->NewBblk(csblk);
+  const auto sblk = seller->NewSblk("Another thing", "5.00");
+  const auto begun = seller->AskSeller(sblk);
+  const auto answer = buyer->AskBuyer(bblk), second = buyer->AskBuyer(bblk);
+  std::mutex gate;
+  std::unique_lock closed(gate);
+  std::atomic<int> inside = 0, answered = 0;
+  bank.while_preparing = [&] {
+    ++inside;
+    std::lock_guard wait(gate);
+  };
+  std::vector<std::thread> senders;
+  const auto occupy = [&](const auto& with) {
+    const int before = inside;
+    senders.emplace_back([&, with] {
+      buyer->SendAuthorisation(buyer->Authorisation(bblk, with, csblk.jws), with.handshake,
+                               csblk.disclosure);
+      ++answered;
+    });
+    ASSERT_TRUE(Eventually([&] { return inside > before; }));
+  };
+  for (const auto& with : {answer, second, answer, second}) occupy(with);  // both lanes, two each
+  const int signed_before = signatures;
+  EngineTransport stranger(*engine);
+  const auto taken_up = Must(stranger.Post("/v1/seller-blocks/challenge", "not even a JWE"));
+  EXPECT_EQ(taken_up.status, 400) << "a burst is no overload";
+  clock.Advance(std::chrono::seconds(1));  // longer than a burst, shorter than a calm
+  const auto refused = Must(stranger.Post("/v1/seller-blocks/challenge", "not even a JWE"));
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_GT(refused.retry_after_s, 0);
+  EXPECT_EQ(signatures, signed_before);
+  EXPECT_EQ(seller->SendConfirmation(seller->Confirmation(sblk, begun), begun.handshake).status,
+            201)
+      << "an answer to a challenge that was given before";
+  closed.unlock();
+  EXPECT_TRUE(Eventually([&] {
+    bank.Answer(Outcome::kCompleted);
+    return answered == 4;
+  }));
+  for (std::thread& sender : senders) sender.join();
 }
 
 TEST_F(EngineTest, WhatStrangersLeaveAndOldRefusalsAreForgotten) {

@@ -75,6 +75,7 @@ double Driver::Load(const Plan& plan, base::MonotonicTime start, double settle_s
   start_ = start;
   plan_ = plan;
   end_ = plan.phases.end();
+  begun_at_ = 0;
   limit_ = end_ + settle_s;
   if (plan.open_loop) {
     arrivals_.emplace(plan.phases, plan.rate, plan.even, plan.seed);
@@ -150,8 +151,9 @@ void Driver::StartMore() {
     return;
   }
   const double now = Elapsed();
-  if (now < 0 || now >= end_) return;
-  if (plan_.open_loop) return StartArrivals();
+  if (now < 0) return;
+  if (plan_.open_loop) return StartArrivals();  // beyond the end: counts what was not begun in time
+  if (now >= end_) return;
   const uint32_t wanted = ConcurrencyAt(plan_.phases, plan_.concurrency, now);
   while (active_ + sleeping_ < wanted) {
     ++scene_.stats.At(now).due;
@@ -160,15 +162,19 @@ void Driver::StartMore() {
   }
 }
 
+// A tester that is late begins no longer than it has read answers since: it would otherwise only
+// begin, and measure itself.
 void Driver::StartArrivals() {
-  while (next_due_ && *next_due_ <= Elapsed() && *next_due_ < end_) {
+  const double from = Elapsed(), at_most = std::max(kTick_s, from - begun_at_);
+  for (double now = from; next_due_ && *next_due_ <= now && *next_due_ < end_; now = Elapsed()) {
+    if (now - from > at_most && now < end_) break;
     const double due = *next_due_;
     const bool steady = plan_.phases.IsSteady(due);
     next_due_ = arrivals_->Next();
     Second& second = scene_.stats.At(due);
     ++second.due;
     scene_.stats.due += steady;
-    if (active_ < plan_.max_outstanding) {
+    if (active_ < plan_.max_outstanding && now < end_) {
       Launch(Draw(), due);
       continue;
     }
@@ -177,6 +183,7 @@ void Driver::StartArrivals() {
     base::MutexLock lock(mutex_);
     ++recent_.not_started;
   }
+  begun_at_ = Elapsed();
 }
 
 Participant& Driver::Someone(const Participant* but) {
@@ -302,8 +309,10 @@ void Driver::OnAnswer(Connection& connection, HttpAnswer answer) {
   auto* flight = static_cast<Flight*>(connection.user);
   if (flight == nullptr || !flight->operation) return;
   if (loading_ && plan_.phases.IsSteady(flight->operation->due)) {
-    scene_.stats.steps[static_cast<size_t>(flight->ask.step)].Record(
-        Micros(Elapsed() - flight->sent_at));
+    const bool refused = IsBusy(answer.status);
+    Histogram& of = refused ? scene_.stats.refusals
+                            : scene_.stats.steps[static_cast<size_t>(flight->ask.step)];
+    of.Record(Micros(Elapsed() - flight->sent_at));
   }
   Follow(*flight, flight->operation->OnAnswer(answer));
 }

@@ -89,7 +89,7 @@ class Driver final : public Connection::Owner {
   // Of the present Work() or Load().
   bool loading_ = false, ended_ = false;
   base::MonotonicTime start_{};
-  double limit_ = 0, end_ = 0, tick_due_ = 0;
+  double limit_ = 0, end_ = 0, tick_due_ = 0, begun_at_ = 0;
   Maker make_;
   Ended on_ended_;
   uint32_t at_once_ = 1;

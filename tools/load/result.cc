@@ -233,6 +233,7 @@ Json ToJson(const Findings& f) {
   json["summary"] = SummaryOf(f.options.plan, f.stats, f.ended_at);
   json["kinds"] = kinds;
   json["steps"] = steps;
+  json["refusals"] = JsonOf(f.stats.refusals);
   json["seconds"] = seconds;
   json["codes"] = f.stats.codes;
   json["hostile"] = f.stats.hostile;

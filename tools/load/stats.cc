@@ -58,6 +58,7 @@ void Stats::Merge(const Stats& other) {
     for (size_t v = 0; v < kVerdicts; ++v) kinds[i].ended[v] += other.kinds[i].ended[v];
   }
   for (size_t i = 0; i < kSteps; ++i) steps[i].Merge(other.steps[i]);
+  refusals.Merge(other.refusals);
   due += other.due;
   not_started += other.not_started;
   good_within += other.good_within;

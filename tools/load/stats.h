@@ -67,7 +67,8 @@ struct Second {
 struct Stats {
   // Of operations that were due within the steady phase.
   std::array<KindStats, kKinds> kinds;
-  std::array<Histogram, kSteps> steps;
+  std::array<Histogram, kSteps> steps;  // of answers that were no refusals
+  Histogram refusals;                   // of 429 and 503, whatever was asked
   uint64_t due = 0, not_started = 0;
   uint64_t good_within = 0, payments_within = 0;  // that ended within the steady phase
   // Of the whole run.
