@@ -1,7 +1,7 @@
 // The engine's end of the connection to the bank host.
 //
-// A caller writes its request itself, unless it would have to wait to begin. Three threads:
-// the connector connects, reads and dispatches replies; the sender writes what had to be queued; the
+// A caller writes its request itself, unless it would have to wait to begin. Three threads: the
+// connector connects, reads and dispatches replies; the sender writes what had to be queued; the
 // completer gives the answers that are due without a reply (refusals, deadlines), so that none is
 // given from inside a call, and pings the host.
 //

@@ -55,7 +55,8 @@ std::string Like(const std::string& real, const std::string& certificate = {}) {
   for (size_t at = 0; at <= real.size();) {
     const size_t end = std::min(real.find('.', at), real.size());
     std::string part = Must(base::Base64UrlDecode(real.substr(at, end - at)));
-    part = part.starts_with('{') ? WithOtherValues(part, certificate) : base::RandomBytes(part.size());
+    part = part.starts_with('{') ? WithOtherValues(part, certificate)
+                                 : base::RandomBytes(part.size());
     if (at > 0) made += '.';
     made += base::Base64UrlEncode(part);
     at = end + 1;
