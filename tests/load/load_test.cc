@@ -176,6 +176,7 @@ TEST_F(Load, OperationsForWhichNoPlaceWasFreeAreCountedAndNotForgotten) {
   const Ran ran = Run({"--rate", "400", "--max-outstanding", "1", "--fail-if", "not_started>0"});
   EXPECT_EQ(ran.code, 1) << ran.words;
   EXPECT_GT(result["summary"]["not_started"], 0);
+  EXPECT_NEAR(result["summary"]["due"].get<double>(), 800, 150) << "none that came is left out";
   EXPECT_GT(result["summary"]["error_rate"], 0.0);
   EXPECT_EQ(result["verdict"]["good"], false);
 }
@@ -200,7 +201,10 @@ TEST_F(Load, AStallIsCountedForAllWhoCameMeanwhile) {
   ASSERT_EQ(ran.code, 0) << ran.words;
   // Of 240 that were due 60 were due in the stall and waited 750 ms for it on average.
   EXPECT_GT(result["summary"]["p90_ms"], 400.0) << ran.words;
-  EXPECT_EQ(result["kinds"]["purchase"]["latency_ms"]["count"], result["summary"]["due"]);
+  // A tester that has no time itself, on a busy machine, begins the last ones too late, and says so.
+  EXPECT_EQ(result["kinds"]["purchase"]["latency_ms"]["count"].get<int>() +
+                result["summary"]["not_started"].get<int>(),
+            result["summary"]["due"].get<int>());
 }
 
 TEST_F(Load, EndsWithOneWhereAThresholdIsPassedAndTwoWhereItIsWronglyUsed) {
