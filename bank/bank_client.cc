@@ -92,10 +92,8 @@ class BankClient final : public Bank {
   }
 
   base::Result<std::string> Prepare(const Transfer& t) override {
-    Request request{.kind = RequestKind::kPrepare,
-                    .payment_id = t.payment_id,
-                    .debtor_account = t.debtor_account,
-                    .creditor_account = t.creditor_account,
+    Request request{.kind = RequestKind::kPrepare, .payment_id = t.payment_id,
+                    .debtor_account = t.debtor_account, .creditor_account = t.creditor_account,
                     .amount_minor_units = t.amount.minor_units(),
                     .currency = t.amount.currency().code(),
                     .fraction_digits = static_cast<uint32_t>(t.amount.currency().fraction_digits()),
@@ -107,14 +105,11 @@ class BankClient final : public Bank {
   base::Result<std::string> PrepareReturn(const Return& r) override {
     return AskPrepared(
         {.kind = RequestKind::kPrepareReturn,
-         .refund_id = r.refund_id,
-         .bank_reference = r.bank_reference,
-         .payment_id = r.payment_id,
+         .refund_id = r.refund_id, .bank_reference = r.bank_reference, .payment_id = r.payment_id,
          .amount_minor_units = r.amount.minor_units(),
          .currency = r.amount.currency().code(),
          .fraction_digits = static_cast<uint32_t>(r.amount.currency().fraction_digits()),
-         .deadline = base::ToNumericDate(r.deadline),
-         .created = base::ToNumericDate(r.created)});
+         .deadline = base::ToNumericDate(r.deadline), .created = base::ToNumericDate(r.created)});
   }
 
   void Submit(std::string_view prepared, AnswerCallback done) override {
@@ -134,25 +129,19 @@ class BankClient final : public Bank {
                        std::string_view registration_digest, std::string_view participant_id,
                        VerificationCallback done) override {
     Verify({.kind = RequestKind::kVerifyEnrolment,
-            .account = account,
-            .participant_id = participant_id,
-            .enrolment_code = enrolment_code,
-            .registration_digest = registration_digest},
+            .account = account, .participant_id = participant_id,
+            .enrolment_code = enrolment_code, .registration_digest = registration_digest},
            std::move(done));
   }
 
   void AskNotices(std::string_view after, NoticesCallback done) override {
     Start({.kind = RequestKind::kNotices, .cursor = after}, options_.answer_deadline,
-          [done = std::move(done)](End end) mutable {
-            done(ToNotices(std::move(end)));
-          });
+          [done = std::move(done)](End end) mutable { done(ToNotices(std::move(end))); });
   }
 
   void AskStatement(std::string_view after, StatementCallback done) override {
     Start({.kind = RequestKind::kStatement, .cursor = after}, options_.answer_deadline,
-          [done = std::move(done)](End end) mutable {
-            done(ToStatement(std::move(end)));
-          });
+          [done = std::move(done)](End end) mutable { done(ToStatement(std::move(end))); });
   }
 
  private:
@@ -166,16 +155,12 @@ class BankClient final : public Bank {
 
   void Ask(RequestKind kind, std::string_view prepared, AnswerCallback done) {
     Start({.kind = kind, .prepared = prepared}, options_.answer_deadline,
-          [kind, done = std::move(done)](End end) mutable {
-            done(ToAnswer(kind, std::move(end)));
-          });
+          [kind, done = std::move(done)](End e) mutable { done(ToAnswer(kind, std::move(e))); });
   }
 
   void Verify(Request request, VerificationCallback done) {
     Start(request, options_.answer_deadline,
-          [done = std::move(done)](End end) mutable {
-            done(ToVerification(std::move(end)));
-          });
+          [done = std::move(done)](End end) mutable { done(ToVerification(std::move(end))); });
   }
 
   void Start(Request request, milliseconds deadline, Completion done) {
@@ -201,12 +186,9 @@ class BankClient final : public Bank {
 
   // False: it will be completed without being sent.
   bool StartLocked(Request& request, milliseconds deadline, Completion done) REQUIRES(mutex_) {
-    if (!hello_ || stopping_) {
-      CompleteSoonLocked(Ending::kNotSent, std::move(done));
-      return false;
-    }
-    if (pending_.size() >= LimitFor(request.kind)) {
-      CompleteSoonLocked(Ending::kBusy, std::move(done));
+    const bool away = !hello_ || stopping_;
+    if (away || pending_.size() >= LimitFor(request.kind)) {
+      CompleteSoonLocked(away ? Ending::kNotSent : Ending::kBusy, std::move(done));
       return false;
     }
     request.id = next_id_++;
