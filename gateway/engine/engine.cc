@@ -244,7 +244,8 @@ void Engine::PostAnswer(Phase phase, Request request, Reply reply, Answerer& ans
 }
 
 base::Status Engine::RunShared(base::WorkerPool& lane, Shares& shares, size_t share,
-                               const std::string& client, const std::shared_ptr<Reply>& reply, Handler handler) {
+                               const std::string& client, const std::shared_ptr<Reply>& reply,
+                               Handler handler) {
   if (!shares.Take(client, share)) {
     return base::Fail(ErrorCode::kRateLimited, "too many requests of this client at once");
   }

@@ -75,7 +75,8 @@ class Engine {
   // false: the lane, or this participant's share of it, is full, and that is answered.
   bool RunKnown(const std::string& participant_id, Reply reply, Handler handler);
   static base::Status RunShared(base::WorkerPool& lane, Shares& shares, size_t share,
-                                const std::string& client, const std::shared_ptr<Reply>& reply, Handler handler);
+                                const std::string& client, const std::shared_ptr<Reply>& reply,
+                                Handler handler);
   void Refuse(Reply& reply, const base::Error& error);
   template <typename Answerer>
   void PostAnswer(Phase phase, Request request, Reply reply, Answerer& answerer,
