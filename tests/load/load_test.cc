@@ -206,7 +206,7 @@ TEST_F(LoadWithRoom, AStallIsCountedForAllWhoCameMeanwhile) {
   ASSERT_EQ(ran.code, 0) << ran.words;
   // Of 240 that were due 60 were due in the stall and waited 750 ms for it on average.
   EXPECT_GT(result["summary"]["p90_ms"], 400.0) << ran.words;
-  // A tester that has no time itself, on a busy machine, begins the last ones too late, and says so.
+  // On a busy machine a tester begins the last ones too late, and says so.
   EXPECT_EQ(result["kinds"]["purchase"]["latency_ms"]["count"].get<int>() +
                 result["summary"]["not_started"].get<int>(),
             result["summary"]["due"].get<int>());
