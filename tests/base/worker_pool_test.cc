@@ -82,7 +82,11 @@ TEST(WorkerPool, PromisedWorkOfATaskThatRunsDuringDrainIsStillDone) {
   gate.begun.get_future().wait();
   std::thread drainer([&] { pool.Drain(); });
   // Let the task go only once the pool refuses, that is, drains.
-  while (pool.TrySubmit([] {})) std::this_thread::yield();
+  const auto drains = [&] {
+    const Status refused = pool.TrySubmit([] {});
+    return !refused && refused.error().code == ErrorCode::kDraining;  // and not that it is full
+  };
+  while (!drains()) std::this_thread::yield();
   gate.go.set_value();
   drainer.join();
   EXPECT_TRUE(promised_ran);
