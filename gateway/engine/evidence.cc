@@ -56,11 +56,14 @@ class EvidenceExport::Gathering {
     RETURN_IF_ERROR(ReadLog());
     RETURN_IF_ERROR(FindGatewayCertificates());
     RETURN_IF_ERROR(FindIssuers());
+    // The seal relies on its certificate, too: no later than the statements about it are made.
+    seal_at_ = p_.clock_.Now();
     ASSIGN_OR_RETURN(file_.statuses, p_.ocsp_.Attest(leaves_));
     file_.root_crl = keys_->root_crl;
     for (const auto& [fingerprint, der] : certificates_) file_.certificates.push_back(der);
     return std::move(file_);
   }
+  base::UnixTime seal_at() const { return seal_at_; }  // after Run
 
  private:
   Status ReadPayment() {
@@ -286,6 +289,7 @@ class EvidenceExport::Gathering {
   std::map<std::string, std::string> certificates_;  // DER by fingerprint
   std::vector<Certificate> leaves_, known_;
   uint64_t size_ = 0;
+  base::UnixTime seal_at_{};
   std::map<uint64_t, std::string> entries_;
 };
 
@@ -294,10 +298,11 @@ Result<std::string> EvidenceExport::Export(const std::string& payment_id) {
     return Fail(ErrorCode::kInvalidArgument, "a payment's ID has 43 characters, as in its receipt");
   }
   const auto keys = envelope_.keys();
-  ASSIGN_OR_RETURN(EvidenceFile file, Gathering(*this, keys).Run(payment_id));
+  Gathering gathering(*this, keys);
+  ASSIGN_OR_RETURN(EvidenceFile file, gathering.Run(payment_id));
   const auto& signature = keys->Signature();
   RETURN_IF_ERROR(
-      audit::SealEvidence(file, clock_.Now(), signature.certificate, *signature.key));
+      audit::SealEvidence(file, gathering.seal_at(), signature.certificate, *signature.key));
   std::string bytes = audit::PrintEvidence(file);
   if (bytes.size() <= audit::kMaxEvidenceFileBytes) return bytes;
   return Fail(ErrorCode::kPayloadTooLarge,
