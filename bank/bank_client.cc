@@ -1,6 +1,6 @@
 // The engine's end of the connection to the bank host.
 //
-// A caller writes its request itself, unless it would have to wait to begin. Three threads: the
+// A caller writes a small request itself, unless it would have to wait. Three threads: the
 // connector connects, reads and dispatches replies; the sender writes what had to be queued; the
 // completer gives the answers that are due without a reply (refusals, deadlines), so that none is
 // given from inside a call, and pings the host.
@@ -40,6 +40,7 @@ constexpr milliseconds kLastBackoff{2000};
 constexpr milliseconds kTick{100};             // the longest sleep of the completer
 constexpr milliseconds kHealthPeriod{1000};    // between pings of the host
 constexpr milliseconds kHealthDeadline{5000};  // a host that is silent for longer is not healthy
+constexpr size_t kWholeBytes = 16u << 10;      // a frame of so much is written whole or not at all
 
 using Completion = std::move_only_function<void(End)>;
 
@@ -168,16 +169,15 @@ class BankClient final : public Bank {
     {
       MutexLock lock(mutex_);
       if (!StartLocked(request, deadline, std::move(done))) return;
-      if (to_send_.size() == 1) mine = TakeToSendLocked();  // nobody is before this one
+      const bool small = pending_.at(request.id).frame.size() <= kWholeBytes;
+      if (small && to_send_.size() == 1) mine = TakeToSendLocked();  // nobody is before this one
     }
     if (!mine) return to_send_changed_.notify_one();
     const auto sent = mine->channel->TrySend(mine->frame);
     if (sent || sent.error().code != ErrorCode::kOverloaded) return Sent(*mine, sent);
     MutexLock lock(mutex_);
     auto it = pending_.find(request.id);
-    if (it == pending_.end()) {  // its deadline passed, or the connection ended
-      return base::Cleanse(mine->frame.data(), mine->frame.size());
-    }
+    if (it == pending_.end()) return Sent(*mine, {});  // its deadline passed, or it was lost
     it->second.sent = false;
     it->second.frame = std::move(mine->frame);
     to_send_.push_back(request.id);

@@ -19,12 +19,12 @@ namespace {
 using storage::Settlement;
 
 constexpr size_t kMailInOneBatch = 100;
+constexpr size_t kShortestValue = 16, kShortestCertificate = 600;  // characters
+constexpr size_t kPayers = 1000;  // different certificates in authorisations
 constexpr std::chrono::seconds kBetweenLines{2};
 
 std::string RandomId() { return base::Base64UrlEncode(base::RandomBytes(32)); }
 std::string RandomParticipant() { return base::Base64UrlEncode(base::RandomBytes(16)); }
-constexpr size_t kShortestValue = 16, kShortestCertificate = 600;
-constexpr size_t kPayers = 1000;  // different certificates in authorisations
 
 // Each long word of base64 or base64url gives way to a random one, a certificate to another; JSON
 // keeps its names.

@@ -1,10 +1,58 @@
 // What strangers, participants and banks may do to the engine, and where it stops them.
+#include <algorithm>
+#include <future>
 #include <thread>
 
 #include "tests/gateway/engine_fixture.h"
 
 namespace paygate::gateway::engine {
 namespace {
+
+// Authorisations for one sale, held in a bank that prepares nothing until it is let go.
+class Held {
+ public:
+  Held(RawParticipant& buyer, ScriptedBank& bank, protocol::SdJwt csblk)
+      : buyer_(buyer), bank_(bank), csblk_(std::move(csblk)), bblk_(buyer.NewBblk(csblk_)) {
+    bank.while_preparing = [this] {
+      ++inside_;
+      std::lock_guard wait(gate_);
+    };
+  }
+  RawParticipant::Challenge Ask() { return buyer_.AskBuyer(bblk_); }
+  Said Send(const RawParticipant::Challenge& with) {
+    return buyer_.SendAuthorisation(buyer_.Authorisation(bblk_, with, csblk_.jws), with.handshake,
+                                    csblk_.disclosure);
+  }
+  // Sends from another thread, until the bank holds it.
+  void Begin(const RawParticipant::Challenge& with) {
+    const int before = inside_;
+    sent_.push_back(std::async(std::launch::async, [this, with] { return Send(with); }));
+    ASSERT_TRUE(Eventually([&] { return inside_ > before; }));
+  }
+  // Lets the bank go on and complete what it is asked; what all that were begun were told.
+  std::vector<Said> End() {
+    closed_.unlock();
+    EXPECT_TRUE(Eventually([&] {
+      bank_.Answer(Outcome::kCompleted);
+      return std::ranges::all_of(sent_, [](const std::future<Said>& each) {
+        return each.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+      });
+    }));
+    std::vector<Said> told;
+    for (std::future<Said>& each : sent_) told.push_back(each.get());
+    return told;
+  }
+
+ private:
+  RawParticipant& buyer_;
+  ScriptedBank& bank_;
+  const protocol::SdJwt csblk_;
+  const protocol::Bblk bblk_;
+  std::atomic<int> inside_ = 0;
+  std::mutex gate_;
+  std::unique_lock<std::mutex> closed_{gate_};
+  std::vector<std::future<Said>> sent_;
+};
 
 TEST_F(EngineTest, ABankThatSpeaksGibberishSpoilsNoReceipt) {
   const auto pending = PendingPayment();
@@ -111,96 +159,40 @@ TEST_F(EngineTest, AHandshakeOpensTheLaneOfAnswersOnceAndThenItsSourceIsCounted)
   config.engine.in_progress = 8;  // when crowded a source may have two in the strangers' lane
   config.engine.workers = 16;
   RestartEngine();
-  const auto csblk = seller->Sell("A thing", "5.00");
-  const auto bblk = buyer->NewBblk(csblk);
-  const auto challenge = buyer->AskBuyer(bblk), other = buyer->AskBuyer(bblk);
-  const auto send = [&](const auto& with) {
-    return buyer->SendAuthorisation(buyer->Authorisation(bblk, with, csblk.jws), with.handshake,
-                                    csblk.disclosure);
-  };
-  std::mutex gate;
-  std::unique_lock closed(gate);
-  std::atomic<int> inside = 0, answered = 0;
-  bank.while_preparing = [&] {
-    ++inside;
-    std::lock_guard wait(gate);
-  };
-  std::vector<std::thread> senders;
-  const auto begin = [&](const auto& with) {
-    const int before = inside;
-    senders.emplace_back([&] {
-      send(with);
-      ++answered;
-    });
-    EXPECT_TRUE(Eventually([&] { return inside > before; }));
-  };
-  begin(challenge);  // the lane of answers
-  for (int i = 0; i < 4; ++i) begin(challenge);  // the strangers'; the last is a burst's first
+  Held held(*buyer, bank, seller->Sell("A thing", "5.00"));
+  const auto challenge = held.Ask(), other = held.Ask();
+  held.Begin(challenge);  // the lane of answers
+  for (int i = 0; i < 4; ++i) held.Begin(challenge);  // the strangers'; the last: a burst's first
   clock.Advance(std::chrono::seconds(1));  // longer than a burst, shorter than a calm
-  EXPECT_EQ(send(challenge).code, "rate-limited");
-  begin(other);  // a new handshake: the lane of answers
-  closed.unlock();
-  EXPECT_TRUE(Eventually([&] {
-    bank.Answer(Outcome::kCompleted);
-    return answered == 6;
-  }));
-  for (std::thread& sender : senders) sender.join();
+  EXPECT_EQ(held.Send(challenge).code, "rate-limited");
+  held.Begin(other);  // a new handshake: the lane of answers
+  EXPECT_EQ(held.End().size(), 6u);
 }
 
 TEST_F(EngineTest, NobodysAnswersKeepOutEverybodyElses) {
   config.engine.in_progress = 4;  // of these a participant may have one in the lane of answers
   RestartEngine();
-  const auto csblk = seller->Sell("A thing", "5.00");
-  const auto bblk = buyer->NewBblk(csblk);
-  const auto first = buyer->AskBuyer(bblk), second = buyer->AskBuyer(bblk);
-  const auto send = [&](const auto& with) {
-    return buyer->SendAuthorisation(buyer->Authorisation(bblk, with, csblk.jws), with.handshake,
-                                    csblk.disclosure);
-  };
-  std::mutex gate;
-  std::unique_lock closed(gate);
-  std::atomic<bool> inside = false;
-  bank.while_preparing = [&] {
-    inside = true;
-    std::lock_guard wait(gate);
-  };
-  std::thread sender([&] { EXPECT_EQ(send(first).status, 201); });
-  EXPECT_TRUE(Eventually([&] { return inside.load(); }));
-  EXPECT_EQ(send(second).code, "rate-limited") << "before any private-key operation";
+  Held held(*buyer, bank, seller->Sell("A thing", "5.00"));
+  const auto first = held.Ask(), second = held.Ask();
+  held.Begin(first);
+  EXPECT_EQ(held.Send(second).code, "rate-limited") << "before any private-key operation";
   seller->Sell("Another thing", "5.00");  // somebody else's answer
-  closed.unlock();
-  EXPECT_TRUE(Eventually([&] { return bank.Answer(Outcome::kCompleted); }));
-  sender.join();
-  EXPECT_EQ(send(second).code, "already-paid") << "the handshake was not used up by the refusal";
+  const auto told = held.End();
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].status, 201);
+  EXPECT_EQ(held.Send(second).code, "already-paid")
+      << "the handshake was not used up by the refusal";
 }
 
 TEST_F(EngineTest, PastItsLimitTheEngineRefusesWhatIsNewBeforeAKeyIsUsedAndServesAnswers) {
   config.engine.in_progress = 8;
   config.engine.workers = 8;
   RestartEngine();
-  const auto csblk = seller->Sell("A thing", "5.00");
-  const auto bblk = buyer->NewBblk(csblk);
+  Held held(*buyer, bank, seller->Sell("A thing", "5.00"));
   const auto sblk = seller->NewSblk("Another thing", "5.00");
   const auto begun = seller->AskSeller(sblk);
-  const auto answer = buyer->AskBuyer(bblk), second = buyer->AskBuyer(bblk);
-  std::mutex gate;
-  std::unique_lock closed(gate);
-  std::atomic<int> inside = 0, answered = 0;
-  bank.while_preparing = [&] {
-    ++inside;
-    std::lock_guard wait(gate);
-  };
-  std::vector<std::thread> senders;
-  const auto occupy = [&](const auto& with) {
-    const int before = inside;
-    senders.emplace_back([&, with] {
-      buyer->SendAuthorisation(buyer->Authorisation(bblk, with, csblk.jws), with.handshake,
-                               csblk.disclosure);
-      ++answered;
-    });
-    ASSERT_TRUE(Eventually([&] { return inside > before; }));
-  };
-  for (const auto& with : {answer, second, answer, second}) occupy(with);  // both lanes, two each
+  const auto answer = held.Ask(), second = held.Ask();
+  for (const auto& with : {answer, second, answer, second}) held.Begin(with);  // two in each lane
   const int signed_before = signatures;
   EngineTransport stranger(*engine);
   const auto taken_up = Must(stranger.Post("/v1/seller-blocks/challenge", "not even a JWE"));
@@ -213,12 +205,7 @@ TEST_F(EngineTest, PastItsLimitTheEngineRefusesWhatIsNewBeforeAKeyIsUsedAndServe
   EXPECT_EQ(seller->SendConfirmation(seller->Confirmation(sblk, begun), begun.handshake).status,
             201)
       << "an answer to a challenge that was given before";
-  closed.unlock();
-  EXPECT_TRUE(Eventually([&] {
-    bank.Answer(Outcome::kCompleted);
-    return answered == 4;
-  }));
-  for (std::thread& sender : senders) sender.join();
+  EXPECT_EQ(held.End().size(), 4u);
 }
 
 TEST_F(EngineTest, WhatStrangersLeaveAndOldRefusalsAreForgotten) {

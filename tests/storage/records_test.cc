@@ -1,3 +1,4 @@
+#include "storage/rocksdb/packed.h"
 #include "storage/rocksdb/records.h"
 
 #include <vector>
@@ -122,6 +123,33 @@ TEST(Records, WithValuesOutOfRangeAreRefused) {
   EXPECT_FALSE(DecodeStanding(EncodeStanding(
       {.kind = StandingKind::kHeld, .reason = RevocationReason::kSuperseded, .at = At(1)})));
   EXPECT_FALSE(DecodeStanding(EncodeStanding({.kind = StandingKind::kRevoked, .at = At(1)})));
+}
+
+// The first byte of a packed JWS says how many parts follow.
+TEST(Records, WhosePackedTextIsDamagedAreRefused) {
+  const std::string jws = "eyJhIjoxfQ.eyJiIjoyfQ.c2ln";
+  EXPECT_EQ(*DecodePacked(EncodePacked(jws)), jws);
+  const auto damaged = [&](std::string value) {
+    const size_t at = value.find(Pack(jws));
+    EXPECT_NE(at, value.npos);
+    value.at(at) = 4;
+    return value;
+  };
+  IntentRecord intent = MakeIntent("p", "c");
+  intent.authorisation = jws;
+  CsblkRecord csblk = MakeCsblk("c");
+  csblk.jws = jws;
+  EXPECT_EQ(DecodeIntent("p", EncodeIntent(intent))->authorisation, jws);
+  EXPECT_FALSE(DecodePacked(damaged(EncodePacked(jws))));
+  EXPECT_FALSE(DecodeIntent("p", damaged(EncodeIntent(intent))));
+  EXPECT_FALSE(DecodeCsblk("c", damaged(EncodeCsblk(csblk))));
+  EXPECT_FALSE(DecodeSettlement(damaged(EncodeSettlement({{}, At(1), {jws, "c"}}))));
+  EXPECT_FALSE(DecodeRegistration(damaged(EncodeRegistration({"x", 1, jws, At(3)}))));
+}
+
+TEST(Records, OfAnOlderStoreHaveTheirTextUnpacked) {
+  const std::string jws = "eyJhIjoxfQ.eyJiIjoyfQ.c2ln";
+  EXPECT_EQ(*DecodePacked(EncodeBytes(jws)), jws);
 }
 
 TEST(RecordKeys, SortAsTheirNumbersDo) {
