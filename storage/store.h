@@ -82,12 +82,11 @@ class AuthorisationReader {
   virtual base::Result<std::optional<Payment>> Find(std::string_view payment_id) const = 0;
   // Every refund of a payment, in no promised order; empty if there is none.
   virtual base::Result<std::vector<Refund>> Refunds(std::string_view payment_id) const = 0;
-  // Payments and refunds without stored results, oldest first: open, or with the outcome alone.
-  virtual base::Status ForEachOpen(const std::function<void(const Payment&)>& visit) const = 0;
   // IntentRecord::sealed_accounts of a payment; empty if there are none.
   virtual base::Result<std::string> SealedAccounts(std::string_view payment_id) const = 0;
+  // Payments and refunds without stored results: open, or with the outcome alone.
   virtual size_t OpenCount() const = 0;
-  // payment_ids of those, at most `limit`.
+  // payment_ids of those, oldest first, at most `limit`.
   virtual std::vector<std::string> OldestOpen(size_t limit) const = 0;
   // Names of the storage keys that open intents still need.
   virtual std::vector<std::string> PreparedKeysInUse() const = 0;
@@ -216,6 +215,10 @@ class CertificateRegister {
   // IDs after `after` ("" for the first), in the order of the store; at most `limit`.
   virtual base::Result<std::vector<std::string>> ListParticipants(std::string_view after,
                                                                   size_t limit) const = 0;
+  // Another number than before whenever pairs or standing of a participant who was in the register
+  // have changed in between; not durable. What was read after a call and is kept with its number
+  // stands as long as that is the number; a change is counted before its call returns.
+  virtual uint64_t Changes() const = 0;
 };
 
 // What a bank tells on its own account (bank/bank.h), taken in its order and once each.

@@ -173,7 +173,7 @@ Status RunEngine(const std::string& config_path, const base::Clock& clock) {
                    storage::rocksdb::OpenRocksStore(config.state_directory + "/store"));
   auto bank = bank::OpenBankClient({.socket = config.BankSocket()}, clock);
   Engine engine(config, clock, keys, *storage_keys, *store, *bank);
-  RETURN_IF_ERROR(engine.Recover());
+  engine.Recover();
 
   Control control([&](const ControlRequest& request, uid_t who) {
     return RecordOrder(*store, clock, request, who);

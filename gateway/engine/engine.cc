@@ -141,7 +141,7 @@ Engine::Engine(const Config& config, const base::Clock& clock, const KeysInForce
 
 Engine::~Engine() { Drain(); }
 
-base::Status Engine::Recover() { return settler_.Recover(); }
+void Engine::Recover() { settler_.Recover(); }
 
 void Engine::Handle(Request request, Reply reply) {
   // Nothing can be promised any more: say so before a token operation is spent.

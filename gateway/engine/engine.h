@@ -55,7 +55,7 @@ class Engine {
   ~Engine();
 
   // Takes up every open intent. Before the first Handle.
-  base::Status Recover();
+  void Recover();
   // Answers through the reply, now or later.
   void Handle(Request request, Reply reply);
   // Every 50 ms or so: time-outs, inquiries; rarely: expired keys and messages.

@@ -48,29 +48,23 @@ void Settler::Begin(const Intent& intent, std::string_view prepared, protocol::J
   {
     base::MutexLock lock(mutex_);
     open_.emplace(intent.payment_id(),
-                  Open{.intent = intent,
-                       .step = Step::kSubmit,
+                  Open{.step = Step::kSubmit,
                        .tell_mailbox = intent.record().is_claims_refund(),
                        .receipt_forms = forms});
   }
   Send(intent, Step::kSubmit, prepared);
 }
 
-base::Status Settler::Recover() {
-  size_t found = 0;
-  RETURN_IF_ERROR(payments_.ForEachOpen([&](const storage::Payment& payment) {
-    ++found;
-    Open open{.intent = payment.intent,
-              .step = payment.settlement ? Step::kSign : Step::kInquire,
-              .maybe_sent = true,
-              .tell_mailbox = true};
-    if (payment.settlement) open.outcome = payment.settlement->outcome();
-    base::MutexLock lock(mutex_);
-    open_.emplace(payment.intent.payment_id(), std::move(open));
-    due_.emplace(clock_.Monotonic(), payment.intent.payment_id());
-  }));
-  if (found > 0) base::LogInfo("recovery.open_intents", {{"count", found}});
-  return {};
+void Settler::Recover() {
+  const std::vector<std::string> found = payments_.OldestOpen(SIZE_MAX);
+  base::MutexLock lock(mutex_);
+  open_.reserve(found.size());
+  for (const std::string& payment_id : found) {
+    open_.emplace(payment_id,
+                  Open{.step = Step::kInquire, .maybe_sent = true, .tell_mailbox = true});
+    due_.emplace(clock_.Monotonic(), payment_id);
+  }
+  if (!found.empty()) base::LogInfo("recovery.open_intents", {{"count", found.size()}});
 }
 
 void Settler::Tick() {
@@ -93,7 +87,7 @@ void Settler::TokenIsBack() {
   const base::MonotonicTime now = clock_.Monotonic();
   for (auto& [when, payment_id] : due_) {
     auto found = open_.find(payment_id);
-    const bool signs = found != open_.end() && found->second.outcome.has_value();
+    const bool signs = found != open_.end() && found->second.outcome_kept;
     due.emplace(signs ? std::min(when, now) : when, std::move(payment_id));
   }
   due_ = std::move(due);
@@ -106,7 +100,7 @@ void Settler::AskSoon(const std::set<std::string>& payment_ids) {
     const auto next = std::next(each);
     if (payment_ids.contains(each->second)) {
       const auto open = open_.find(each->second);
-      if (open != open_.end() && !open->second.outcome) {
+      if (open != open_.end() && !open->second.outcome_kept) {
         open->second.step = Step::kInquire;
         soon.emplace(clock_.Monotonic(), std::move(due_.extract(each).mapped()));
       }
@@ -117,26 +111,26 @@ void Settler::AskSoon(const std::set<std::string>& payment_ids) {
 }
 
 void Settler::Ask(const std::string& payment_id) {
-  std::optional<Intent> intent;
-  std::optional<FinalOutcome> outcome;
   Step step;
   {
     base::MutexLock lock(mutex_);
     auto found = open_.find(payment_id);
     if (found == open_.end()) return;
-    intent = found->second.intent;
-    outcome = found->second.outcome;
     step = found->second.step;
   }
-  if (outcome) return Settle(*intent, *outcome);
-  auto prepared = storage_keys_.Unseal(payment_id, intent->record().prepared_key,
-                                       intent->record().prepared);
-  if (!prepared) {
-    base::LogAlarm("intent.cannot_ask",
-                   {{"payment_id", payment_id}, {"why", prepared.error().message}});
-    return Later(payment_id, step);
-  }
-  Send(*intent, step, *prepared);
+  const auto cannot = [&](std::string_view why) {
+    base::LogAlarm("intent.cannot_ask", {{"payment_id", payment_id}, {"why", why}});
+    Later(payment_id, step);
+  };
+  const auto payment = payments_.Find(payment_id);
+  if (!payment) return cannot(payment.error().message);
+  if (!*payment) return cannot("the store has no such payment");
+  const Intent& intent = (*payment)->intent;
+  if ((*payment)->settlement) return Settle(intent, (*payment)->settlement->outcome());
+  const auto prepared =
+      storage_keys_.Unseal(payment_id, intent.record().prepared_key, intent.record().prepared);
+  if (!prepared) return cannot(prepared.error().message);
+  Send(intent, step, *prepared);
 }
 
 // The one place from which bytes reach a bank: an Intent is durable by its type.
@@ -160,7 +154,7 @@ void Settler::OnAnswer(const Intent& intent, const bank::Answer& answer) {
     auto found = open_.find(intent.payment_id());
     if (found == open_.end()) return;
     outcome = Decide(intent, found->second, answer);
-    if (!outcome) Schedule(found->second);
+    if (!outcome) Schedule(intent.payment_id(), found->second);
   }
   if (outcome) return Settle(intent, *outcome);
   base::LogInfo("intent.open", {{"payment_id", intent.payment_id()},
@@ -223,12 +217,13 @@ Settler::Telling Settler::StartSettling(const std::string& payment_id) {
 }
 
 base::Status Settler::KeepOutcome(const Settlement& settlement) {
-  RETURN_IF_ERROR(store_.RecordOutcome(settlement));
+  base::Status kept = store_.RecordOutcome(settlement);
+  if (!kept && kept.error().code != ErrorCode::kAlreadyExists) return kept;
   base::MutexLock lock(mutex_);
   if (auto found = open_.find(settlement.intent().payment_id()); found != open_.end()) {
-    found->second.outcome = settlement.outcome();
+    found->second.outcome_kept = true;
   }
-  return {};
+  return kept;
 }
 
 void Settler::Settle(const Intent& intent, const FinalOutcome& outcome) {
@@ -247,7 +242,7 @@ void Settler::Settle(const Intent& intent, const FinalOutcome& outcome) {
     if (!is_refund && stored.error().code != ErrorCode::kStoreUnavailable) {
       (void)KeepOutcome(settlement);
     }
-    return Later(intent.payment_id(), Step::kSign);
+    return Later(intent.payment_id(), Step::kInquire);
   }
   {
     base::MutexLock lock(mutex_);
@@ -348,18 +343,17 @@ void Settler::Later(const std::string& payment_id, Step step) {
   auto found = open_.find(payment_id);
   if (found == open_.end()) return;
   found->second.settling = false;
-  // Not yet durable, the bank's word is asked for again; the bank answers the same.
-  found->second.step = step == Step::kSign && !found->second.outcome ? Step::kInquire : step;
-  Schedule(found->second);
+  found->second.step = step;
+  Schedule(payment_id, found->second);
 }
 
-void Settler::Schedule(Open& open) {
+void Settler::Schedule(const std::string& payment_id, Open& open) {
   const int doublings = std::min(open.attempts++, 10);
   const std::chrono::milliseconds wait = std::min<std::chrono::seconds>(
       limits_.inquiry_interval * (1 << doublings), kLongestInquiryInterval);
   // Up to a quarter more: what one outage left must not come back in step.
   const auto jitter = wait / 4 * static_cast<uint8_t>(base::RandomBytes(1)[0]) / 256;
-  due_.emplace(clock_.Monotonic() + wait + jitter, open.intent.payment_id());
+  due_.emplace(clock_.Monotonic() + wait + jitter, payment_id);
 }
 
 }  // namespace paygate::gateway::engine

@@ -1,6 +1,8 @@
 // From a durable intent, of a payment or of a refund, to its end: asks the bank, believes only the
 // bank, signs both results, makes them durable, wakes who waits. Every open intent is in one table
-// here, whether it is a minute old or was found at start-up: recovery is the same path.
+// here, whether it is a minute old or was found at start-up: recovery is the same path. The table
+// holds what the store does not; who is asked about again is read from there, so that a hundred
+// thousand open intents cost a start neither time nor memory.
 //
 //   kSubmit ──submit──▶ completed | rejected ─────────────▶ settled
 //      ▲  ▲               │ pending, unknown
@@ -46,7 +48,7 @@ class Settler {
   void Begin(const storage::Intent& intent, std::string_view prepared, protocol::JwsForms forms)
       EXCLUDES(mutex_);
   // Every open intent of the store, at start-up: each is asked about before anything is sent.
-  base::Status Recover() EXCLUDES(mutex_);
+  void Recover() EXCLUDES(mutex_);
   // From the ticker: asks about what is due.
   void Tick() EXCLUDES(mutex_);
   // What waits to be signed is due now.
@@ -62,16 +64,15 @@ class Settler {
   static std::string PaymentKey(std::string_view payment_id);
 
  private:
-  enum class Step : uint8_t { kSubmit, kInquire, kSign };
+  enum class Step : uint8_t { kSubmit, kInquire };
   struct Open {
-    storage::Intent intent;
     Step step;
     bool settling = false;         // from the bank's final word until the results are durable
     bool maybe_sent = false;       // some byte of it may have reached the bank
     bool tell_mailbox = false;     // who authorised was, or may have been, told `pending`
     int attempts = 0;
     protocol::JwsForms receipt_forms = protocol::JwsForms::kSingle;
-    std::optional<storage::FinalOutcome> outcome;  // kSign: the bank's word is durable already
+    bool outcome_kept = false;     // the bank's word is durable, the results are to be signed
   };
   void Ask(const std::string& payment_id) EXCLUDES(mutex_);
   void Send(const storage::Intent& intent, Step step, std::string_view prepared);
@@ -91,7 +92,7 @@ class Settler {
   struct Statements;  // the two results of one kind of intent
   base::Result<Statements> StatementsOf(const storage::Settlement& settlement) const;
   void Later(const std::string& payment_id, Step step) EXCLUDES(mutex_);
-  void Schedule(Open& open) REQUIRES(mutex_);
+  void Schedule(const std::string& payment_id, Open& open) REQUIRES(mutex_);
   Telling StartSettling(const std::string& payment_id) EXCLUDES(mutex_);
 
   const base::Clock& clock_;

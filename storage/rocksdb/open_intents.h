@@ -27,7 +27,7 @@ class OpenIntents {
 
   size_t Count() const EXCLUDES(mutex_);
   // Oldest first.
-  std::vector<std::string> PaymentIds(size_t limit = SIZE_MAX) const EXCLUDES(mutex_);
+  std::vector<std::string> PaymentIds(size_t limit) const EXCLUDES(mutex_);
   std::vector<std::string> KeysInUse() const EXCLUDES(mutex_);
 
  private:

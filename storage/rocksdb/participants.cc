@@ -129,7 +129,7 @@ Status Participants::AddRegistration(const Registration& r, uint32_t pair) {
                 .at = r.registered_at,
                 .values = {r.participant_id, r.request_digest, signature_print,
                            encryption_print}});
-  return database_.Write(batch);
+  return pair == 0 ? database_.Write(batch) : WriteChange(batch);
 }
 
 Result<std::optional<Registration>> Participants::Find(std::string_view request_digest) const {
@@ -221,8 +221,14 @@ Status Participants::Revoke(std::string_view participant_id, RevocationReason re
               EncodeFate({FateKind::kRevoked, std::string(participant_id), at}));
   }
   if (batch.empty()) return {};
-  const Status written = database_.Write(batch);
+  const Status written = WriteChange(batch);
   Revoked();
+  return written;
+}
+
+Status Participants::WriteChange(Batch& batch) {
+  Status written = database_.Write(batch);
+  ++changes_;
   return written;
 }
 

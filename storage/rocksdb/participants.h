@@ -44,6 +44,7 @@ class Participants final : public Registrations,
   base::Result<std::optional<HeldState>> FindHold(std::string_view participant_id) const override;
   base::Result<std::vector<std::string>> ListParticipants(std::string_view after,
                                                           size_t limit) const override;
+  uint64_t Changes() const override { return changes_; }
 
   base::Result<std::string> Cursor(std::string_view adapter) const override;
   base::Result<bool> Apply(std::string_view adapter, const BankNotice& notice,
@@ -75,10 +76,12 @@ class Participants final : public Registrations,
   static void AddIssuedRows(const Registration& registration, uint32_t pair, Batch& batch);
   static void AddRevokedRows(const RegisteredCertificates& pair, Batch& batch);
   void Revoked() { ++revocations_; }
+  // Writes what changes a participant who is in the register, and counts it, whatever became of it.
+  base::Status WriteChange(Batch& batch);
 
   Database& database_;
   KeyLocks& locks_;
-  std::atomic<uint64_t> revocations_ = 0;
+  std::atomic<uint64_t> revocations_ = 0, changes_ = 0;
 };
 
 }  // namespace paygate::storage::rocksdb

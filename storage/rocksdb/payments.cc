@@ -246,14 +246,4 @@ Result<std::string> Payments::SealedAccounts(std::string_view payment_id) const 
   return std::move(sealed).value_or("");
 }
 
-Status Payments::ForEachOpen(const std::function<void(const Payment&)>& visit) const {
-  for (const std::string& payment_id : open_.PaymentIds()) {
-    ASSIGN_OR_RETURN(const auto payment, Find(payment_id));
-    // Not durable yet, or settled since the list was made.
-    if (!payment || !payment->results.receipt.empty()) continue;
-    visit(*payment);
-  }
-  return {};
-}
-
 }  // namespace paygate::storage::rocksdb

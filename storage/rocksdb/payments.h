@@ -34,7 +34,6 @@ class Payments final : public AuthorisationStore, public AuthorisationReader, In
 
   base::Result<std::optional<Payment>> Find(std::string_view payment_id) const override;
   base::Result<std::vector<Refund>> Refunds(std::string_view payment_id) const override;
-  base::Status ForEachOpen(const std::function<void(const Payment&)>& visit) const override;
   base::Result<std::string> SealedAccounts(std::string_view payment_id) const override;
   std::vector<std::string> OldestOpen(size_t limit) const override {
     return open_.PaymentIds(limit);

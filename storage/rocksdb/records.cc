@@ -1,4 +1,4 @@
-// The store on disk, version 1. docs/formats/store.md explains what this grammar states.
+// The store on disk, version 2. docs/formats/store.md explains what this grammar states.
 //
 //   key parts    id       1 to 128 bytes as they are        part   u8 length, id
 //                be32/64  big-endian, so that keys sort as numbers; be64 times are seconds since

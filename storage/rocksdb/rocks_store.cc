@@ -5,7 +5,8 @@
 //
 // VERSION is written first, with " creating", and completed when db/ is whole: a directory that
 // says "creating" has never promised anything and may be begun again, while a missing db/ beside a
-// complete VERSION is a loss and never silently replaced by an empty store.
+// complete VERSION is a loss and never silently replaced by an empty store. A store of an older
+// number is read, and says ours before we write to it, so that no older program misreads it.
 #include "storage/rocksdb/rocks_store.h"
 
 #include <rocksdb/env.h>
@@ -35,7 +36,7 @@ using base::Status;
 
 namespace {
 
-constexpr int kStoreVersion = 1;
+constexpr int kStoreVersion = 2;  // 1: compact serialisations lie as text
 constexpr std::string_view kMagic = "paygate-store ";
 constexpr std::string_view kCreating = " creating";
 
@@ -56,7 +57,7 @@ Result<Version> ParseVersion(std::string_view text, const std::string& path) {
     const auto [rest, error] = std::from_chars(text.data() + kMagic.size(), end, v.number);
     v.creating = std::string_view(rest, end).starts_with(kCreating);
     if (error == std::errc() && v.number > kStoreVersion) return v;  // what follows is theirs
-    if (error == std::errc() && v.number == kStoreVersion && text == Print(v)) return v;
+    if (error == std::errc() && v.number >= 1 && text == Print(v)) return v;
   }
   return Fail(ErrorCode::kInvalidArgument, path + " is not the version record of a store");
 }
@@ -138,7 +139,7 @@ Result<std::unique_ptr<Store>> OpenRocksStoreOn(::rocksdb::Env* env,
                                           "store was created: restore it, or mount the disk");
   }
   ASSIGN_OR_RETURN(auto database, Database::Open(env, db_path, version.creating));
-  if (version.creating) {
+  if (version.creating || version.number < kStoreVersion) {
     RETURN_IF_ERROR(base::ReplaceFile(version_path, Print({kStoreVersion, false})));
   }
   auto store = std::make_unique<RocksStore>(std::move(database));

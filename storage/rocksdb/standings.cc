@@ -32,7 +32,7 @@ Status Participants::Hold(std::string_view participant_id, std::string_view note
   batch.Record({.kind = audit::EntryKind::kHeld,
                 .at = at,
                 .values = {std::string(participant_id)}});
-  return database_.Write(batch);
+  return WriteChange(batch);
 }
 
 Status Participants::Release(std::string_view participant_id, base::UnixTime at) {
@@ -44,7 +44,7 @@ Status Participants::Release(std::string_view participant_id, base::UnixTime at)
   batch.Record({.kind = audit::EntryKind::kReleased,
                 .at = at,
                 .values = {std::string(participant_id)}});
-  return database_.Write(batch);
+  return WriteChange(batch);
 }
 
 Result<std::string> Participants::Cursor(std::string_view adapter) const {
@@ -75,7 +75,7 @@ Result<bool> Participants::Apply(std::string_view adapter, const BankNotice& not
   const bool news = !batch.empty();
   if (news) RecordRevocation(notice.participant_id, notice.reason, "bank", "", at, batch);
   batch.Put(Family::kCursors, adapter, EncodeBytes(notice.cursor));
-  const Status written = database_.Write(batch);
+  const Status written = WriteChange(batch);
   Revoked();
   RETURN_IF_ERROR(written);
   return news;

@@ -115,7 +115,7 @@ Rig::Rig(hsm::KeyType type, TokenSpeed speed) : type_(type) {
   bank_ = bank::OpenBankClient({.socket = config_.BankSocket()}, clock_);
   engine_ = std::make_unique<gateway::engine::Engine>(config_, clock_, *in_force_, *storage_keys_,
                                                       *store_, *bank_);
-  Must(engine_->Recover());
+  engine_->Recover();
   ticker_ = std::jthread([this](std::stop_token stop) {
     std::mutex mutex;
     std::condition_variable_any stopped;

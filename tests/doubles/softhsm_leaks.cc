@@ -4,7 +4,8 @@
 extern "C" const char* __lsan_default_suppressions();
 extern "C" const char* __lsan_default_suppressions() { return "leak:libsofthsm2.so\n"; }
 extern "C" const char* __asan_default_options();
-extern "C" const char* __asan_default_options() { return "fast_unwind_on_malloc=0:malloc_context_size=16";
+extern "C" const char* __asan_default_options() {
+  return "fast_unwind_on_malloc=0:malloc_context_size=16";
 }
 // A program's output is its own: what was excused is not listed in it.
 extern "C" const char* __lsan_default_options();

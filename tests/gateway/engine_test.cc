@@ -1,4 +1,5 @@
 // Every way in which a bank can answer, and a token that goes away.
+#include "storage/rocksdb/database.h"
 #include "tests/gateway/engine_fixture.h"
 
 namespace paygate::gateway::engine {
@@ -98,6 +99,36 @@ TEST_F(EngineTest, TheBanksWordIsDurableWhileTheTokenIsAwayAndTheResultsFollow) 
   EXPECT_EQ(bank.waiting(), 0u) << "the bank has spoken; it is not asked again";
 }
 
+TEST_F(EngineTest, AnOpenIntentWhoseRecordIsDamagedKeepsNoOtherFromItsEnd) {
+  const auto damaged = PendingPayment(), whole = PendingPayment();
+  bank.Forget();
+  StopEngine();
+  const std::string path = directory + "/store/db";
+  std::optional<std::string> record;
+  const auto write = [&](std::string_view value) {
+    auto database =
+        Must(storage::rocksdb::Database::Open(::rocksdb::Env::Default(), path, false));
+    using storage::rocksdb::Family;
+    if (!record) record = Must(database->Get(Family::kIntents, damaged.payment_id));
+    storage::rocksdb::Batch batch(*database);
+    batch.Put(Family::kIntents, damaged.payment_id, value);
+    Must(database->Write(batch));
+  };
+  write("no intent");
+  StartEngine();
+  EXPECT_EQ(NextCall().second, "prepared " + whole.payment_id);
+  bank.Answer(Outcome::kCompleted);
+  ASSERT_TRUE(Settles(whole.payment_id));
+  EXPECT_EQ(store->payments().OpenCount(), 1u) << "it is forgotten by nobody";
+  // Restored from a copy, it goes on.
+  StopEngine();
+  write(*record);
+  StartEngine();
+  EXPECT_EQ(NextCall().second, "prepared " + damaged.payment_id);
+  bank.Answer(Outcome::kCompleted);
+  EXPECT_TRUE(Settles(damaged.payment_id));
+}
+
 TEST_F(EngineTest, WithoutABankNothingIsRecordedAndTheClientIsToldToComeBack) {
   const auto csblk = seller->Sell("A thing", "5.00");
   bank.away = true;
@@ -149,6 +180,34 @@ TEST_F(EngineTest, AnAnswerThatComesLateStillGivesTheReceiptToWhoAsksAgain) {
   const Said said = send();
   EXPECT_EQ(said.status, 201);
   EXPECT_EQ(buyer->ReceiptIn(said).result, PaymentResult::kCompleted);
+}
+
+TEST_F(EngineTest, WhatTheRegisterSaysOfAParticipantHoldsFromTheNextRequestOn) {
+  const auto pays = [&](const protocol::SdJwt& csblk) {
+    return Answered([&] { return buyer->Pay(csblk); }, Outcome::kCompleted).status;
+  };
+  EXPECT_EQ(pays(seller->Sell("A thing", "5.00")), 201);
+  const auto csblk = seller->Sell("A thing", "5.00");
+  auto& certificates = store->certificates();
+  const auto refusal = [&] {  // of the request for a challenge
+    try {
+      return "HTTP " + std::to_string(buyer->Pay(csblk).status);
+    } catch (const std::exception& e) {
+      return std::string(e.what());
+    }
+  };
+  Must(certificates.Hold(buyer->id, "", clock.Now()));
+  EXPECT_EQ(refusal(), "/v1/payments/challenge: account-refused");
+  Must(certificates.Release(buyer->id, clock.Now()));
+  Must(certificates.Hold(seller->id, "", clock.Now()));
+  EXPECT_EQ(buyer->Pay(csblk).code, "account-refused");
+  Must(certificates.Release(seller->id, clock.Now()));
+  EXPECT_EQ(pays(csblk), 201);
+  const auto last = seller->Sell("A thing", "5.00");
+  Must(certificates.Revoke(seller->id, storage::RevocationReason::kKeyCompromise, clock.Now()));
+  EXPECT_EQ(buyer->Pay(last).code, "certificate-revoked");
+  Must(certificates.Revoke(buyer->id, storage::RevocationReason::kSuperseded, clock.Now()));
+  EXPECT_EQ(refusal(), "/v1/payments/challenge: certificate-revoked");
 }
 
 TEST_F(EngineTest, AnOldDaysStorageKeyIsDestroyedOnceNoOpenIntentNeedsIt) {

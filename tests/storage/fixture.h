@@ -111,10 +111,7 @@ class StoreTest : public testing::Test {
     return store_->csblks().Find(csblk_id).value().value().state;
   }
   std::vector<std::string> OpenPayments() {
-    std::vector<std::string> ids;
-    EXPECT_TRUE(store_->payments().ForEachOpen(
-        [&](const Payment& p) { ids.push_back(p.intent.payment_id()); }));
-    return ids;
+    return store_->payments().OldestOpen(SIZE_MAX);
   }
 
   TemporaryDirectory directory_;

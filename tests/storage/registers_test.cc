@@ -227,6 +227,30 @@ TEST_F(CertificateRegisterTest, HoldsAndReleasesAParticipant) {
   EXPECT_FALSE(store_->certificates().FindHold("id").value());
 }
 
+TEST_F(CertificateRegisterTest, CountsEveryChangeOfWhoIsInIt) {
+  auto& certificates = store_->certificates();
+  auto& registrations = store_->registrations();
+  ASSERT_TRUE(registrations.Complete(MakeRegistration("r1", "id")));
+  uint64_t last = certificates.Changes();
+  const auto changed = [&] { return std::exchange(last, certificates.Changes()) != last; };
+  ASSERT_TRUE(registrations.Complete(MakeRegistration("r2", "another")));
+  EXPECT_FALSE(changed()) << "nobody who was in it";
+  ASSERT_TRUE(registrations.Complete(MakeRegistration("r3", "id")));
+  EXPECT_TRUE(changed());
+  ASSERT_TRUE(registrations.Renew(MakeRegistration("r4", "id"),
+                                  base::Sha256Base64Url("Cert_V of r3")));
+  EXPECT_TRUE(changed());
+  ASSERT_TRUE(certificates.Hold("id", "note", At(1)));
+  EXPECT_TRUE(changed());
+  ASSERT_TRUE(certificates.Release("id", At(2)));
+  EXPECT_TRUE(changed());
+  ASSERT_TRUE(certificates.Revoke("id", RevocationReason::kSuperseded, At(3)));
+  EXPECT_TRUE(changed());
+  ASSERT_TRUE(store_->bank_notices().Apply(
+      "embedded", {"1", "another", RevocationReason::kKeyCompromise}, At(4)));
+  EXPECT_TRUE(changed());
+}
+
 TEST_F(CertificateRegisterTest, ListsParticipantsPageByPage) {
   for (const char* id : {"bob", "anna", "carl"}) {
     for (const char* request : {"r1 ", "r2 "}) {
