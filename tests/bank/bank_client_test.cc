@@ -1,5 +1,11 @@
 // The bank client against a host that a test plays by hand.
+#include <algorithm>
 #include <atomic>
+#include <map>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <vector>
 
 #include "bank/frames.h"
 #include "base/ipc.h"
@@ -108,6 +114,66 @@ TEST_F(BankClientTest, SaysUnknownAtTheDeadlineAndBusyBeyondItsBound) {
   EXPECT_TRUE(Eventually([&] { return unknown + busy == 5; }));
   EXPECT_GE(unknown, 1);
   EXPECT_GE(busy, 3);  // a ping may hold a place
+}
+
+// Requests from many threads, more than a socket holds, to a host that reads nothing yet.
+class ManyRequests {
+ public:
+  static constexpr int kThreads = 8, kEach = 100;
+
+  explicit ManyRequests(Bank& bank) {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < kThreads; ++t) {
+      threads.emplace_back([this, t, &bank] {
+        for (int i = t * kEach; i < (t + 1) * kEach; ++i) {
+          // The number, and what makes frames of many sizes.
+          bank.Submit(std::to_string(i) + std::string(static_cast<size_t>(1 + i % 9 * 1000), ' '),
+                      [this, i](Answer a) {
+                        std::lock_guard lock(mutex_);
+                        answers_[i].push_back(a.outcome);
+                      });
+        }
+      });
+    }
+  }
+  // Each was answered once, with one of these.
+  bool AllAre(const std::set<Outcome>& allowed) {
+    std::lock_guard lock(mutex_);
+    return answers_.size() == kThreads * kEach && std::ranges::all_of(answers_, [&](auto& each) {
+             return each.second.size() == 1 && allowed.contains(each.second[0]);
+           });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<int, std::vector<Outcome>> answers_;
+};
+
+TEST_F(BankClientTest, AHostThatDoesNotReadKeepsNoCallerAndGetsEachRequestOnce) {
+  auto bank_future = std::async([&] { return ConnectedClient(dir_); });
+  auto channel = Accept();
+  auto bank = bank_future.get();
+  ManyRequests many(*bank);  // and every caller has returned
+  std::set<int> seen;
+  std::string frame;
+  for (int i = 0; i < ManyRequests::kThreads * ManyRequests::kEach; ++i) {
+    const Request request = Next(*channel, frame);
+    const int number = std::stoi(std::string(request.prepared));
+    EXPECT_TRUE(seen.insert(number).second) << number << " came twice";
+    ASSERT_TRUE(channel->Send(EncodeReply({request.id, Answer{Outcome::kCompleted}})));
+  }
+  EXPECT_TRUE(Eventually([&] { return many.AllAre({Outcome::kCompleted}); }));
+}
+
+TEST_F(BankClientTest, AHostThatDiesUnreadLeavesNoRequestWithoutItsAnswer) {
+  auto bank_future = std::async([&] { return ConnectedClient(dir_); });
+  auto channel = Accept();
+  auto bank = bank_future.get();
+  ManyRequests many(*bank);
+  std::string frame;
+  Next(*channel, frame);
+  channel.reset();
+  EXPECT_TRUE(Eventually([&] { return many.AllAre({Outcome::kUnknown, Outcome::kNotSent}); }));
 }
 
 TEST_F(BankClientTest, CompletesEverythingBeforeItsDestructorReturns) {
