@@ -1,6 +1,7 @@
 #include "gateway/engine/intake.h"
 
 #include <iterator>
+#include <utility>
 
 #include "base/log.h"
 
@@ -10,7 +11,10 @@ namespace {
 using base::ErrorCode;
 
 constexpr std::chrono::seconds kLogInterval{1};
+constexpr int64_t kMillion = 1'000'000;
 constexpr std::string_view kBeginnings[] = {"/v1/registrations", "/v1/seller-blocks/challenge"};
+
+size_t PartOf(size_t bound) { return std::max<size_t>(1, bound / Intake::kStandingPart); }
 
 }  // namespace
 
@@ -19,22 +23,36 @@ Precedence PrecedenceOf(std::string_view path) {
   return begins ? Precedence::kBegins : Precedence::kGoesOn;
 }
 
+bool Intake::Stands(size_t in_progress, base::MonotonicTime now) {
+  const int64_t part = static_cast<int64_t>(PartOf(in_progress_)) * kMillion;
+  const auto since = std::chrono::duration_cast<std::chrono::microseconds>(
+      now - std::exchange(last_look_, now).value_or(now));
+  const int64_t off = static_cast<int64_t>(in_progress) * kMillion - average_;
+  average_ += off * std::min<std::chrono::microseconds>(since, kStanding) / kStanding;
+  if (average_ >= part) stands_ = true;
+  if (average_ < part / 3) stands_ = false;
+  return stands_;
+}
+
 base::Result<size_t> Intake::Admit(Precedence precedence, size_t in_progress,
                                    base::MonotonicTime now) {
-  const size_t limit = precedence == Precedence::kBegins ? (in_progress_ + 1) / 2 : in_progress_;
-  if (in_progress < (limit + 1) / 2) return limit;
-  bool burst;
-  {
-    base::MutexLock lock(mutex_);
-    Crowd& crowd = crowds_[static_cast<size_t>(precedence)];
-    if (!crowd.last || now - *crowd.last >= kCalm) crowd.since = now;
-    crowd.last = now;
-    burst = now - *crowd.since < kBurst;
+  size_t limit = precedence == Precedence::kBegins ? (in_progress_ + 1) / 2 : in_progress_;
+  size_t one = share();
+  base::MutexLock lock(mutex_);
+  const bool stands = Stands(in_progress, now);
+  if (stands) {
+    limit = PartOf(limit);
+    one = PartOf(one);
   }
+  if (in_progress < (limit + 1) / 2) return limit;
+  Crowd& crowd = crowds_[static_cast<size_t>(precedence)];
+  if (!crowd.last || now - *crowd.last >= kCalm) crowd.since = now;
+  crowd.last = now;
+  const bool burst = !stands && now - *crowd.since < kBurst;
   if (in_progress >= (burst ? kInBurst * limit : limit)) {
     return base::Fail(ErrorCode::kOverloaded, "as much is in progress as may be");
   }
-  return burst ? kInBurst * limit : share();
+  return burst ? kInBurst * limit : one;
 }
 
 void Intake::CountRefusal(ErrorCode code) {

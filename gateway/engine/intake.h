@@ -6,10 +6,13 @@
 //   a new sale, a new participant         while fewer than half of that are
 //
 // What is beyond what the machine can do is so refused at once, before any private-key operation;
-// who is taken up waits little; and a sale that was certified finds room for its payment. From half
-// of a bound on it is crowded: one client then has at most a quarter of `in_progress` in a lane. A
-// burst is no overload: for kBurst after a calm there is room for kInBurst times as much, and for
-// one client all of it. Thread-safe.
+// and a sale that was certified finds room for its payment. From half of a bound on it is crowded:
+// one client then has at most a quarter of `in_progress` in a lane. A burst is no overload: for
+// kBurst after a calm there is room for kInBurst times as much, and for one client all of it. A
+// queue that stands is one: whose average over kStanding is more than a kStandingPart-th of
+// `in_progress` comes of more than can be done, and its length only makes everyone wait. That part
+// of each bound then keeps the cores busy, and who is taken up is served as soon as before, until
+// the average is a third of it. Thread-safe.
 #pragma once
 
 #include <algorithm>
@@ -36,6 +39,8 @@ class Intake {
   static constexpr std::chrono::milliseconds kCalm{2000};  // not crowded for so long
   static constexpr std::chrono::milliseconds kBurst{500};
   static constexpr size_t kInBurst = 4;
+  static constexpr std::chrono::milliseconds kStanding{500};
+  static constexpr size_t kStandingPart = 4;
 
   explicit Intake(size_t in_progress) : in_progress_(in_progress) {}
   // How much of the lane its client may have now; kOverloaded: it is not taken up.
@@ -55,9 +60,15 @@ class Intake {
     std::optional<base::MonotonicTime> since, last;
   };
 
+  // Takes a look into the average and says whether a queue stands.
+  bool Stands(size_t in_progress, base::MonotonicTime now) REQUIRES(mutex_);
+
   const size_t in_progress_;
   base::Mutex mutex_;
   std::array<Crowd, 2> crowds_ GUARDED_BY(mutex_);  // by precedence
+  std::optional<base::MonotonicTime> last_look_ GUARDED_BY(mutex_);
+  int64_t average_ GUARDED_BY(mutex_) = 0;  // in progress, in millionths
+  bool stands_ GUARDED_BY(mutex_) = false;
   std::atomic<uint64_t> overloaded_ = 0, rate_limited_ = 0, others_ = 0;
   base::MonotonicTime log_at_{};  // of the ticker
 };

@@ -14,45 +14,78 @@ struct IntakeTest : testing::Test {
   base::Result<size_t> GoOn(size_t in_progress) {
     return intake.Admit(Precedence::kGoesOn, in_progress, now);
   }
-  // It is crowded, and has been so for longer than a burst.
+  // It was crowded, for longer than a burst and not on the average.
   void Crowd() {
-    (void)Begin(16);
-    (void)GoOn(16);
-    now += Intake::kBurst;
+    (void)Begin(64);
+    (void)GoOn(64);
+    Pass(Intake::kBurst, 0);
+  }
+  // Looked at all the time, so many were in progress.
+  void Pass(std::chrono::milliseconds time, size_t in_progress) {
+    for (const auto end = now + time; now < end;) {
+      now += std::chrono::milliseconds(1);
+      (void)GoOn(in_progress);
+    }
   }
 
-  Intake intake{16};
+  Intake intake{64};
   base::MonotonicTime now = base::SystemClock().Monotonic();
 };
 
 TEST_F(IntakeTest, WhatBeginsIsRefusedAtHalfOfWhatGoesOn) {
   Crowd();
-  EXPECT_TRUE(Begin(7));
-  ASSERT_FALSE(Begin(8));
-  EXPECT_EQ(Begin(8).error().code, ErrorCode::kOverloaded);
-  EXPECT_TRUE(GoOn(15));
-  EXPECT_FALSE(GoOn(16));
+  EXPECT_TRUE(Begin(31));
+  ASSERT_FALSE(Begin(32));
+  EXPECT_EQ(Begin(32).error().code, ErrorCode::kOverloaded);
+  EXPECT_TRUE(GoOn(63));
+  EXPECT_FALSE(GoOn(64));
 }
 
 TEST_F(IntakeTest, ABurstIsTakenUpAndAnOverloadIsNot) {
-  EXPECT_TRUE(GoOn(63));
-  EXPECT_FALSE(GoOn(64)) << "four times as much, and no more";
-  now += Intake::kBurst;
-  EXPECT_FALSE(GoOn(16));
-  now += Intake::kCalm - std::chrono::milliseconds(1);
-  EXPECT_FALSE(GoOn(16)) << "it was full less than a calm ago";
-  EXPECT_TRUE(GoOn(7));
-  now += Intake::kCalm;
-  EXPECT_TRUE(GoOn(16));
+  EXPECT_TRUE(GoOn(255));
+  EXPECT_FALSE(GoOn(256)) << "four times as much, and no more";
+  Pass(Intake::kBurst, 0);
+  EXPECT_FALSE(GoOn(64));
+  Pass(Intake::kCalm - std::chrono::milliseconds(1), 0);
+  EXPECT_FALSE(GoOn(64)) << "it was full less than a calm ago";
+  EXPECT_TRUE(GoOn(31));
+  Pass(Intake::kCalm, 0);
+  EXPECT_TRUE(GoOn(64));
 }
 
 TEST_F(IntakeTest, AClientHasAQuarterWhereItIsCrowdedAndAllWhereItIsNot) {
-  EXPECT_EQ(*GoOn(7), 16u);
-  EXPECT_EQ(*GoOn(16), 64u) << "of a burst";
-  now += Intake::kBurst;
-  EXPECT_EQ(*GoOn(7), 16u);
-  EXPECT_EQ(*GoOn(8), 4u);
-  EXPECT_EQ(*Begin(3), 8u);
+  EXPECT_EQ(*GoOn(31), 64u);
+  EXPECT_EQ(*GoOn(64), 256u) << "of a burst";
+  Pass(Intake::kBurst, 0);
+  EXPECT_EQ(*GoOn(31), 64u);
+  EXPECT_EQ(*GoOn(32), 16u);
+  EXPECT_EQ(*Begin(15), 32u);
+}
+
+TEST_F(IntakeTest, AQueueThatStandsIsCutToAQuarterUntilItHasGone) {
+  Pass(3 * Intake::kStanding, 17);
+  EXPECT_TRUE(GoOn(15));
+  EXPECT_FALSE(GoOn(16));
+  EXPECT_TRUE(Begin(7));
+  EXPECT_FALSE(Begin(8));
+  EXPECT_EQ(*GoOn(8), 4u) << "of one client";
+  Pass(4 * Intake::kStanding, 6);
+  EXPECT_FALSE(GoOn(16)) << "less than was let stand, but not gone";
+  Pass(2 * Intake::kStanding, 4);
+  EXPECT_TRUE(GoOn(63));
+  EXPECT_FALSE(GoOn(64)) << "no burst: there was no calm";
+}
+
+TEST_F(IntakeTest, ALongQueueThatSoonGoesIsNotCut) {
+  Pass(Intake::kStanding / 5, 63);
+  Pass(Intake::kStanding, 10);
+  EXPECT_TRUE(GoOn(63));
+}
+
+TEST_F(IntakeTest, AQueueIsSeenToStandHoweverOftenOneLooks) {
+  const auto end = now + 3 * Intake::kStanding;
+  for (; now < end; now += std::chrono::microseconds(5)) (void)GoOn(17);
+  EXPECT_FALSE(GoOn(16));
 }
 
 TEST_F(IntakeTest, WhereOneMayBeInProgressOneIsTakenUp) {
