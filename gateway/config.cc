@@ -326,9 +326,10 @@ std::vector<KeySpec> Config::Token::Keys() const {
 
 uint32_t Config::Token::ProcessCount() const { return processes != 0 ? processes : Cores(); }
 
-uint32_t Config::Engine::InProgress() const {
-  constexpr uint32_t kForEachCore = 32;
-  return in_progress != 0 ? in_progress : kForEachCore * Cores();
+uint32_t Config::InProgress() const {
+  constexpr uint32_t kForEach = 32;  // core, or token process: what keeps either busy
+  return engine.in_progress != 0 ? engine.in_progress
+                                 : kForEach * std::max(Cores(), token.ProcessCount());
 }
 
 std::string Config::EngineSocket() const { return runtime_directory + "/engine.sock"; }

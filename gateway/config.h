@@ -51,7 +51,8 @@ struct Config {
     uint32_t workers = 64;
     uint32_t queue = 512;     // requests waiting for a worker; beyond: 503
     uint32_t in_progress = 0;  // requests in work or waiting for a worker; beyond: 503 to what has
-                               // no handshake. 0: 32 for each core
+                               // no handshake. 0: 32 for each core or token
+                               // process, whichever are more
     uint32_t parked = 20000;  // long polls and payments that wait; beyond: answered at once
     std::chrono::seconds handshake_lifetime_s{60};
     std::chrono::seconds csblk_lifetime_s{14 * 24 * 3600};
@@ -67,7 +68,6 @@ struct Config {
     std::chrono::seconds checkpoint_interval_s{300};  // between signed heads of the audit log
     std::vector<std::string> currencies{"EUR", "GBP", "USD"};  // accepted
     bool batch_signatures = false;  // for participants that ask (docs/protocol/batch-signatures.md)
-    uint32_t InProgress() const;          // `in_progress`, or what the cores say
     std::string public_url;               // for CRL and OCSP addresses in certificates
     bool operator==(const Engine&) const = default;
   } engine;
@@ -119,6 +119,7 @@ struct Config {
     bool operator==(const Programs&) const = default;
   } programs;
 
+  uint32_t InProgress() const;  // `engine.in_progress`, or what cores and token say
   std::string EngineSocket() const;  // runtime_directory/engine.sock
   std::string TokenSocket(uint32_t index) const;
   std::string BankSocket() const;

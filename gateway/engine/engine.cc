@@ -67,7 +67,7 @@ Engine::Engine(const Config& config, const base::Clock& clock, const KeysInForce
       store_(store),
       storage_keys_(storage_keys),
       limits_(LimitsOf(config.engine)),
-      intake_(config.engine.InProgress()),
+      intake_(config.InProgress()),
       workers_("worker", config.engine.workers, config.engine.queue),
       strangers_("stranger", std::max(1u, config.engine.workers / 2), config.engine.queue),
       envelope_(keys, config.engine.batch_signatures),

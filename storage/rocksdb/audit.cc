@@ -56,6 +56,8 @@ Result<size_t> Audit::Number(size_t limit) {
   base::MutexLock lock(mutex_);
   audit::Frontier frontier = frontier_;
   Batch batch(database_);
+  // Before the walk, which sees every row of an older ticket.
+  uint64_t whole_to = database_.staged().Oldest();
   const auto take = [&](std::string_view key, std::string_view value) -> Result<bool> {
     const Result<std::string> line = DecodeBytes(value);
     if (!line) return Database::Damaged(Family::kStaged, key, line.error());
@@ -71,13 +73,16 @@ Result<size_t> Audit::Number(size_t limit) {
       if (node.level == 0) continue;  // hashed again from its entry
       batch.Put(Family::kNodes, NodeKey(node.level, node.index), EncodeBytes(node.hash));
     }
-    return --limit > 0;
+    if (--limit > 0) return true;
+    ASSIGN_OR_RETURN(const uint64_t ticket, ParseNumberKey(key));
+    whole_to = std::min(whole_to, ticket + 1);
+    return false;
   };
-  RETURN_IF_ERROR(database_.ForEach(Family::kStaged, "", "", take));
+  RETURN_IF_ERROR(database_.ForEach(Family::kStaged, "", NumberKey(staged_from_), take));
   const size_t numbered = frontier.size() - frontier_.size();
-  if (numbered == 0) return numbered;
-  RETURN_IF_ERROR(database_.Write(batch));
+  if (numbered > 0) RETURN_IF_ERROR(database_.Write(batch));
   frontier_ = std::move(frontier);
+  staged_from_ = whole_to;
   return numbered;
 }
 

@@ -33,6 +33,7 @@ class Audit final : public AuditLog {
   Database& database_;
   mutable base::Mutex mutex_;  // one numbering at a time
   audit::Frontier frontier_ GUARDED_BY(mutex_);
+  uint64_t staged_from_ GUARDED_BY(mutex_) = 0;  // every ticket before has its number
 };
 
 }  // namespace paygate::storage::rocksdb

@@ -159,14 +159,19 @@ Result<std::unique_ptr<Database>> Database::Open(::rocksdb::Env* env, const std:
   ASSIGN_OR_RETURN(const Value last, database->LastKey(Family::kStaged, ""));
   if (last) {
     ASSIGN_OR_RETURN(const uint64_t ticket, ParseNumberKey(*last));
-    database->next_ticket_ = ticket + 1;
+    database->staged_.StartAt(ticket + 1);
   }
   return database;
 }
 
 void Batch::Record(const audit::Entry& entry) {
   // Tickets only order those that wait; one whose write fails leaves a gap that nobody sees.
-  Put(Family::kStaged, NumberKey(database_.next_ticket_++), EncodeBytes(PrintEntry(entry)));
+  tickets_.push_back(database_.staged_.Take());
+  Put(Family::kStaged, NumberKey(tickets_.back()), EncodeBytes(PrintEntry(entry)));
+}
+
+Batch::~Batch() {
+  for (const uint64_t ticket : tickets_) database_.staged_.GiveBack(ticket);
 }
 
 Database::~Database() {

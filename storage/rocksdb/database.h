@@ -20,6 +20,7 @@
 
 #include "audit/entry.h"
 #include "base/result.h"
+#include "storage/rocksdb/tickets.h"
 
 namespace paygate::storage::rocksdb {
 
@@ -39,7 +40,9 @@ class Database;
 // Changes that become durable together.
 class Batch {
  public:
-  explicit Batch(const Database& database) : database_(database) {}
+  explicit Batch(Database& database) : database_(database) {}
+  ~Batch();
+  Batch(const Batch&) = delete;
   void Put(Family family, std::string_view key, std::string_view value);
   void Delete(Family family, std::string_view key);
   // An entry of the audit log (storage/audit_log.h), which waits there for its number.
@@ -48,8 +51,9 @@ class Batch {
 
  private:
   friend class Database;
-  const Database& database_;
+  Database& database_;
   ::rocksdb::WriteBatch batch_;
+  std::vector<uint64_t> tickets_;
 };
 
 class Database {
@@ -77,6 +81,8 @@ class Database {
   using Visitor = std::function<base::Result<bool>(std::string_view key, std::string_view value)>;
   base::Status ForEach(Family family, std::string_view prefix, std::string_view first,
                        const Visitor& visit) const;
+  // Of the rows that Batch::Record makes, by their keys' numbers.
+  Tickets& staged() { return staged_; }
   // The greatest key that begins with `prefix`.
   base::Result<Value> LastKey(Family family, std::string_view prefix) const;
 
@@ -110,7 +116,7 @@ class Database {
   ::rocksdb::ColumnFamilyHandle* default_ = nullptr;
   std::array<::rocksdb::ColumnFamilyHandle*, kFamilies> handles_{};
   std::atomic<bool> healthy_ = true;
-  mutable std::atomic<uint64_t> next_ticket_ = 0;  // of an entry that waits for its number
+  Tickets staged_;
 };
 
 }  // namespace paygate::storage::rocksdb

@@ -7,6 +7,7 @@
 
 #include "audit/checkpoint.h"
 #include "base/encoding.h"
+#include "storage/rocksdb/tickets.h"
 #include "tests/storage/fixture.h"
 #include "tests/storage/writer.h"
 
@@ -202,6 +203,18 @@ TEST_F(Audit, LogAndStoreAgreeAfterEveryKillNine) {
       EXPECT_EQ(!payment->results.receipt.empty(), finished.contains(id)) << id;
     }
   }
+}
+
+TEST(Tickets, TheOldestIsTheFirstWhoseRowMayStillCome) {
+  rocksdb::Tickets tickets;
+  tickets.StartAt(7);
+  EXPECT_EQ(tickets.Oldest(), 7u);
+  const uint64_t first = tickets.Take(), second = tickets.Take();
+  EXPECT_EQ(first, 7u);
+  tickets.GiveBack(second);
+  EXPECT_EQ(tickets.Oldest(), 7u) << "it is not written yet";
+  tickets.GiveBack(first);
+  EXPECT_EQ(tickets.Oldest(), 9u);
 }
 
 }  // namespace
