@@ -8,6 +8,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <filesystem>
+#include <functional>
 #include <mutex>
 
 #include "gateway/engine/engine.h"
@@ -29,16 +30,21 @@ using protocol::PaymentResult;
 using protocol::Role;
 using protocol::SoftwareKey;
 
-// A signer whose token can be taken away, and which counts what it signs.
+// A signer whose token can be taken away, and which counts what it signs. What happens while it
+// signs is the test's to say.
 class LeavingSigner final : public hsm::Signer {
  public:
   LeavingSigner(std::unique_ptr<hsm::Signer> signer, const std::atomic<bool>& away,
-                std::atomic<int>& signatures)
-      : signer_(std::move(signer)), away_(away), signatures_(signatures) {}
+                std::atomic<int>& signatures, const std::function<void()>& meanwhile)
+      : signer_(std::move(signer)),
+        away_(away),
+        signatures_(signatures),
+        meanwhile_(meanwhile) {}
   hsm::SignatureAlgorithm algorithm() const override { return signer_->algorithm(); }
   base::Result<std::string> Sign(hsm::Statement statement) override {
     if (away_) return base::Fail(base::ErrorCode::kTokenUnavailable, "the token is away");
     ++signatures_;
+    if (meanwhile_) meanwhile_();
     return signer_->Sign(statement);
   }
 
@@ -46,6 +52,7 @@ class LeavingSigner final : public hsm::Signer {
   const std::unique_ptr<hsm::Signer> signer_;
   const std::atomic<bool>& away_;
   std::atomic<int>& signatures_;
+  const std::function<void()>& meanwhile_;
 };
 
 class EngineTransport final : public participant::Transport {
@@ -132,11 +139,14 @@ struct EngineTest : testing::Test {
         {Certify(Role::kGatewaySignature, config.gateway_id, signature, &ca_certificate,
                  *ca_signer),
          ca_certificate,
-         std::make_unique<LeavingSigner>(Must(signature.AsSigner()), token_away, signatures)});
+         std::make_unique<LeavingSigner>(Must(signature.AsSigner()), token_away, signatures,
+                                         while_signing)});
     made.encryption.push_back({Certify(Role::kGatewayEncryption, config.gateway_id, encryption,
                                        &ca_certificate, *ca_signer),
                                ca_certificate, Must(encryption.AsDecrypter())});
-    made.issuing.push_back({ca_certificate, root_certificate, Must(ca.AsSigner())});
+    made.issuing.push_back({ca_certificate, root_certificate,
+                            std::make_unique<LeavingSigner>(Must(ca.AsSigner()), token_away,
+                                                            issued, while_signing)});
     keys = std::make_shared<const GatewayKeys>(std::move(made));
     in_force = std::make_unique<KeysInForce>(keys);
   }
@@ -230,6 +240,8 @@ struct EngineTest : testing::Test {
   Config config;
   std::atomic<bool> token_away = false;
   std::atomic<int> signatures = 0;  // by the gateway's signature key
+  std::atomic<int> issued = 0;      // by the issuing CA's
+  std::function<void()> while_signing;  // set while nobody signs
   std::shared_ptr<const GatewayKeys> keys;
   std::unique_ptr<KeysInForce> in_force;
   ScriptedBank bank;

@@ -1,4 +1,5 @@
 // Every way in which a bank can answer, and a token that goes away.
+#include "audit/verdict.h"
 #include "storage/rocksdb/database.h"
 #include "tests/gateway/engine_fixture.h"
 
@@ -208,6 +209,22 @@ TEST_F(EngineTest, WhatTheRegisterSaysOfAParticipantHoldsFromTheNextRequestOn) {
   EXPECT_EQ(buyer->Pay(last).code, "certificate-revoked");
   Must(certificates.Revoke(buyer->id, storage::RevocationReason::kSuperseded, clock.Now()));
   EXPECT_EQ(refusal(), "/v1/payments/challenge: certificate-revoked");
+}
+
+TEST_F(EngineTest, EvidenceIsGoodHoweverLongItsSignaturesTake) {
+  const auto pending = PendingPayment();
+  bank.Answer(Outcome::kCompleted);
+  ASSERT_TRUE(Settles(pending.payment_id));
+  const int before = issued;
+  while_signing = [&] { clock.Advance(std::chrono::seconds(1)); };
+  const std::string file = Must(engine->evidence().Export(pending.payment_id));
+  while_signing = nullptr;
+  EXPECT_GT(issued, before) << "the issuing CA states what its certificates' status is";
+  const auto report = audit::JudgeEvidence(file, Must(Certificate::ParsePem(root_pem)), {});
+  for (const auto& check : report.checks) {
+    EXPECT_NE(check.outcome, audit::EvidenceCheck::Outcome::kBad) << check.words;
+  }
+  EXPECT_TRUE(report.valid());
 }
 
 TEST_F(EngineTest, AnOldDaysStorageKeyIsDestroyedOnceNoOpenIntentNeedsIt) {
