@@ -16,7 +16,8 @@ bool Awaiting::AnswerSeenBefore(const std::string& payment_id, Reply& reply) {
   }
   if (!*payment) return false;
   if (!(*payment)->results.receipt.empty()) {
-    AnswerReceipt((*payment)->intent, 201, (*payment)->results.receipt, reply);
+    AnswerReceipt((*payment)->intent.record().reply_certificate, 201,
+                  (*payment)->results.receipt, reply);
   } else {
     AwaitOpen((*payment)->intent, clock_.Monotonic() + limits_.payment_wait, std::move(reply));
   }
@@ -30,7 +31,12 @@ void Awaiting::Await(const Intent& intent, Reply reply) {
 void Awaiting::Park(const Intent& intent, base::MonotonicTime deadline, Reply reply) {
   parking_.Park(Settler::PaymentKey(intent.payment_id()), deadline,
                 [this, payment_id = intent.payment_id(),
+                 reply_certificate = intent.record().reply_certificate,
                  reply = std::move(reply)](Wake wake) mutable {
+                  // Mostly it was settled this moment: then the store need not be read.
+                  if (auto receipt = settler_.FreshReceipt(payment_id)) {
+                    return AnswerReceipt(reply_certificate, 201, *receipt, reply);
+                  }
                   AnswerNow(payment_id, wake, std::move(reply));
                 });
 }
@@ -52,7 +58,8 @@ void Awaiting::AnswerNow(const std::string& payment_id, Wake wake, Reply reply) 
   if (!*payment) return reply.Problem({ErrorCode::kInternal, "a durable intent is not there"});
   const Intent& intent = (*payment)->intent;
   if (!(*payment)->results.receipt.empty()) {
-    return AnswerReceipt(intent, 201, (*payment)->results.receipt, reply);
+    return AnswerReceipt(intent.record().reply_certificate, 201, (*payment)->results.receipt,
+                         reply);
   }
   if (wake == Wake::kTimedOut) {
     auto pending = settler_.PendingReceipt(intent);
@@ -60,15 +67,17 @@ void Awaiting::AnswerNow(const std::string& payment_id, Wake wake, Reply reply) 
     const bool wait_on = !pending && pending.error().code == ErrorCode::kTokenUnavailable &&
                          parking_.HasRoom();
     if (!pending && !wait_on) return reply.Problem(pending.error());
-    if (pending && *pending) return AnswerReceipt(intent, 202, **pending, reply);
+    if (pending && *pending) {
+      return AnswerReceipt(intent.record().reply_certificate, 202, **pending, reply);
+    }
   }
   // It is being settled this moment, or the token is away.
   AwaitOpen(intent, clock_.Monotonic() + std::chrono::seconds(1), std::move(reply));
 }
 
-void Awaiting::AnswerReceipt(const Intent& intent, uint32_t status, std::string_view receipt,
-                             Reply& reply) const {
-  auto recipient = participants_.EncryptionCertificateOf(intent.record().reply_certificate);
+void Awaiting::AnswerReceipt(std::string_view reply_certificate, uint32_t status,
+                             std::string_view receipt, Reply& reply) const {
+  auto recipient = participants_.EncryptionCertificateOf(reply_certificate);
   if (!recipient) return reply.Problem(recipient.error());
   SignedMessages::Answer(*recipient, status, protocol::PrintSingle("receipt", receipt), reply);
 }

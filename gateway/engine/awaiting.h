@@ -36,8 +36,9 @@ class Awaiting {
   void Park(const storage::Intent& intent, base::MonotonicTime deadline, Reply reply);
   void AwaitOpen(const storage::Intent& intent, base::MonotonicTime deadline, Reply reply);
   void AnswerNow(const std::string& payment_id, Wake wake, Reply reply);
-  void AnswerReceipt(const storage::Intent& intent, uint32_t status, std::string_view receipt,
-                     Reply& reply) const;
+  // To the certificate with this fingerprint.
+  void AnswerReceipt(std::string_view reply_certificate, uint32_t status,
+                     std::string_view receipt, Reply& reply) const;
 
   const base::Clock& clock_;
   Participants& participants_;

@@ -231,19 +231,26 @@ void Settler::Settle(const Intent& intent, const FinalOutcome& outcome) {
   const bool is_refund = intent.record().is_refund();
   const auto settlement = Settlement::Decide(intent, outcome, clock_.Now());
   // What a refund's results state of all refunds is decided with its outcome, inside the store.
-  base::Status stored = is_refund ? KeepOutcome(settlement) : base::Status();
-  if (stored || (is_refund && stored.error().code == ErrorCode::kAlreadyExists)) {
-    stored = SignAndStore(settlement, authoriser);
-  }
-  if (!stored && stored.error().code != ErrorCode::kAlreadyExists) {
+  const base::Status kept = is_refund ? KeepOutcome(settlement) : base::Status();
+  auto receipt = kept || kept.error().code == ErrorCode::kAlreadyExists
+                     ? SignAndStore(settlement, authoriser)
+                     : base::Result<std::string>(std::unexpected(kept.error()));
+  if (!receipt && receipt.error().code != ErrorCode::kAlreadyExists) {
     base::LogError("settlement.delayed", {{"payment_id", intent.payment_id()},
-                                          {"why", stored.error().ToString()}});
+                                          {"why", receipt.error().ToString()}});
     // The bank's word is safe at once; the signatures follow when the token is back.
-    if (!is_refund && stored.error().code != ErrorCode::kStoreUnavailable) {
+    if (!is_refund && receipt.error().code != ErrorCode::kStoreUnavailable) {
       (void)KeepOutcome(settlement);
     }
     return Later(intent.payment_id(), Step::kInquire);
   }
+  if (receipt) {
+    base::MutexLock lock(mutex_);
+    if (auto found = open_.find(intent.payment_id()); found != open_.end()) {
+      found->second.receipt = std::move(*receipt);
+    }
+  }
+  parking_.WakeAllHere(PaymentKey(intent.payment_id()));
   {
     base::MutexLock lock(mutex_);
     open_.erase(intent.payment_id());
@@ -257,7 +264,6 @@ void Settler::Settle(const Intent& intent, const FinalOutcome& outcome) {
                                              {"refund_id", intent.payment_id()},
                                              {"reason", outcome.reason}});
   }
-  parking_.WakeAllHere(PaymentKey(intent.payment_id()));
   parking_.WakeAll(MailboxKey(intent.record().seller_id));
   parking_.WakeAll(MailboxKey(intent.record().buyer_id));
 }
@@ -296,7 +302,7 @@ base::Result<Settler::Statements> Settler::StatementsOf(const Settlement& settle
 }
 
 // Both signatures in one trip to the token; outcome, results and deliveries in one durable batch.
-base::Status Settler::SignAndStore(const Settlement& settlement, Telling authoriser) {
+base::Result<std::string> Settler::SignAndStore(const Settlement& settlement, Telling authoriser) {
   ASSIGN_OR_RETURN(const Statements said, StatementsOf(settlement));
   ASSIGN_OR_RETURN(auto jws,
                    envelope_.SignAll({{said.receipt_typ, said.receipt, authoriser.forms},
@@ -313,7 +319,16 @@ base::Status Settler::SignAndStore(const Settlement& settlement, Telling authori
   };
   RETURN_IF_ERROR(deliver(said.other_id, said.confirmation_member, jws[1]));
   if (authoriser.mailbox) RETURN_IF_ERROR(deliver(said.authoriser_id, "receipt", jws[0]));
-  return store_.Settle(settlement, {.receipt = jws[0], .confirmation = jws[1]}, deliveries);
+  RETURN_IF_ERROR(
+      store_.Settle(settlement, {.receipt = jws[0], .confirmation = jws[1]}, deliveries));
+  return std::move(jws[0]);
+}
+
+std::optional<std::string> Settler::FreshReceipt(const std::string& payment_id) const {
+  base::MutexLock lock(mutex_);
+  const auto found = open_.find(payment_id);
+  if (found == open_.end() || found->second.receipt.empty()) return std::nullopt;
+  return found->second.receipt;
 }
 
 base::Result<std::optional<std::string>> Settler::PendingReceipt(const Intent& intent) {

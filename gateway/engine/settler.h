@@ -55,6 +55,9 @@ class Settler {
   void TokenIsBack() EXCLUDES(mutex_);
   // The bank states that it has booked these: those that are open are asked about at once.
   void AskSoon(const std::set<std::string>& payment_ids) EXCLUDES(mutex_);
+  // The final receipt of what was settled a moment ago, for those whom that wakes. Else nullopt:
+  // the store knows.
+  std::optional<std::string> FreshReceipt(const std::string& payment_id) const EXCLUDES(mutex_);
   // The signed `pending` of protocol.md sections 6 and 7; nullopt if the payment is being settled
   // this moment: then wait for it. Once given, the end also goes to the mailbox of who authorised.
   base::Result<std::optional<std::string>> PendingReceipt(const storage::Intent& intent)
@@ -73,6 +76,7 @@ class Settler {
     int attempts = 0;
     protocol::JwsForms receipt_forms = protocol::JwsForms::kSingle;
     bool outcome_kept = false;     // the bank's word is durable, the results are to be signed
+    std::string receipt;           // the results are durable, and who waits is being woken
   };
   void Ask(const std::string& payment_id) EXCLUDES(mutex_);
   void Send(const storage::Intent& intent, Step step, std::string_view prepared);
@@ -88,7 +92,9 @@ class Settler {
     bool mailbox = true;
     protocol::JwsForms forms = protocol::JwsForms::kSingle;
   };
-  base::Status SignAndStore(const storage::Settlement& settlement, Telling authoriser);
+  // The receipt, durable.
+  base::Result<std::string> SignAndStore(const storage::Settlement& settlement,
+                                         Telling authoriser);
   struct Statements;  // the two results of one kind of intent
   base::Result<Statements> StatementsOf(const storage::Settlement& settlement) const;
   void Later(const std::string& payment_id, Step step) EXCLUDES(mutex_);
@@ -106,7 +112,7 @@ class Settler {
   Parking& parking_;
   base::WorkerPool& workers_;
   const Limits& limits_;
-  base::Mutex mutex_;
+  mutable base::Mutex mutex_;
   std::unordered_map<std::string, Open> open_ GUARDED_BY(mutex_);
   // When to ask again. An intent that is being asked about or settled is not in here, so there is
   // one call to the bank, or one settlement, for it at a time.

@@ -155,7 +155,12 @@ TEST_F(Load, PreparesOnceAndTakesUpWhereItWasLeft) {
   EXPECT_NE(Prepare({"--participants", "3"}).code, 0) << "others could read the keys";
 }
 
-TEST_F(Load, InAnOpenLoopEveryHostileRequestIsRefused) {
+struct LoadWithRoom : Load {
+  // The tester is looked at, not what the gateway makes of sixty who come at once.
+  LoadWithRoom() : Load({.engine = {"in_progress = 1000"}}) {}
+};
+
+TEST_F(LoadWithRoom, InAnOpenLoopEveryHostileRequestIsRefused) {
   WriteCustomers();
   ASSERT_EQ(Prepare({"--participants", "6", "--spare", "2"}).code, 0);
   const Ran ran = Run({"--rate", "40", "--mix",
@@ -180,11 +185,6 @@ TEST_F(Load, OperationsForWhichNoPlaceWasFreeAreCountedAndNotForgotten) {
   EXPECT_GT(result["summary"]["error_rate"], 0.0);
   EXPECT_EQ(result["verdict"]["good"], false);
 }
-
-struct LoadWithRoom : Load {
-  // The tester is looked at, not what the gateway makes of sixty who come at once.
-  LoadWithRoom() : Load({.engine = {"in_progress = 1000"}}) {}
-};
 
 // Nothing is answered for a second and a half, at 40 operations a second: a tester that waited for
 // its answers would find one slow operation in it, and there are sixty.
