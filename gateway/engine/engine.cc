@@ -259,7 +259,7 @@ base::Status Engine::RunShared(base::WorkerPool& lane, Shares& shares, size_t sh
 
 bool Engine::RunKnown(const std::string& participant_id, Reply reply, Handler handler) {
   auto shared = std::make_shared<Reply>(std::move(reply));
-  auto taken = RunShared(workers_, of_participant_, intake_.share(), participant_id, shared,
+  auto taken = RunShared(workers_, of_participant_, intake_.Share(), participant_id, shared,
                          std::move(handler));
   if (!taken) Refuse(*shared, taken.error());
   return taken.has_value();
@@ -267,13 +267,14 @@ bool Engine::RunKnown(const std::string& participant_id, Reply reply, Handler ha
 
 void Engine::RunStranger(Precedence precedence, const std::string& source, Reply reply,
                          Handler handler) {
-  const size_t in_progress = workers_.in_progress() + strangers_.in_progress();
-  const auto share = intake_.Admit(precedence, in_progress, clock_.Monotonic());
+  const auto share = intake_.Admit(precedence, InProgress(), clock_.Monotonic());
   if (!share) return Refuse(reply, share.error());
   auto shared = std::make_shared<Reply>(std::move(reply));
   auto taken = RunShared(strangers_, of_source_, *share, source, shared, std::move(handler));
   if (!taken) Refuse(*shared, taken.error());
 }
+
+size_t Engine::InProgress() const { return workers_.in_progress() + strangers_.in_progress(); }
 
 void Engine::Refuse(Reply& reply, const base::Error& error) {
   intake_.CountRefusal(error.code);
@@ -282,6 +283,7 @@ void Engine::Refuse(Reply& reply, const base::Error& error) {
 
 void Engine::Tick() {
   const base::MonotonicTime now = clock_.Monotonic();
+  intake_.Look(InProgress(), now);
   intake_.LogRefusals(now);
   parking_.Expire(now);
   const bool token_served = std::exchange(token_serves_, envelope_.keys()->available());

@@ -78,6 +78,7 @@ class Engine {
                                 const std::string& client, const std::shared_ptr<Reply>& reply,
                                 Handler handler);
   void Refuse(Reply& reply, const base::Error& error);
+  size_t InProgress() const;  // requests and what else the workers do
   template <typename Answerer>
   void PostAnswer(Phase phase, Request request, Reply reply, Answerer& answerer,
                   void (Answerer::*answer)(protocol::ParsedJwe, base::Result<Handshake>, Reply));

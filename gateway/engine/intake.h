@@ -11,8 +11,9 @@
 // kBurst after a calm there is room for kInBurst times as much, and for one client all of it. A
 // queue that stands is one: whose average over kStanding is more than a kStandingPart-th of
 // `in_progress` comes of more than can be done, and its length only makes everyone wait. That part
-// of each bound then keeps the cores busy, and who is taken up is served as soon as before, until
-// the average is a third of it. Thread-safe.
+// of each bound, and of what one client may have, then keeps the cores busy, and who is taken up is
+// served as soon as before, until the average is a third of it. (Where each request waits long for
+// a token or a disk, and not for others, `in_progress` must be more.) Thread-safe.
 #pragma once
 
 #include <algorithm>
@@ -46,13 +47,15 @@ class Intake {
   // How much of the lane its client may have now; kOverloaded: it is not taken up.
   base::Result<size_t> Admit(Precedence precedence, size_t in_progress, base::MonotonicTime now)
       EXCLUDES(mutex_);
-  // What one client may always have.
-  size_t share() const { return std::max<size_t>(1, in_progress_ / 4); }
+  // Of answers, what one client may have now.
+  size_t Share() const EXCLUDES(mutex_);
+  // From the ticker: so that the average is one of time, whoever comes.
+  void Look(size_t in_progress, base::MonotonicTime now) EXCLUDES(mutex_);
 
   // A line for each refusal would fill disks when there are most of them: they are counted, and
   // told together once a second.
   void CountRefusal(base::ErrorCode code);
-  void LogRefusals(base::MonotonicTime now);  // from the ticker
+  void LogRefusals(base::MonotonicTime now) EXCLUDES(mutex_);  // from the ticker
 
  private:
   // When it became crowded after a calm, and when it was last found so.
@@ -62,9 +65,10 @@ class Intake {
 
   // Takes a look into the average and says whether a queue stands.
   bool Stands(size_t in_progress, base::MonotonicTime now) REQUIRES(mutex_);
+  size_t ShareLocked() const REQUIRES(mutex_);
 
   const size_t in_progress_;
-  base::Mutex mutex_;
+  mutable base::Mutex mutex_;
   std::array<Crowd, 2> crowds_ GUARDED_BY(mutex_);  // by precedence
   std::optional<base::MonotonicTime> last_look_ GUARDED_BY(mutex_);
   int64_t average_ GUARDED_BY(mutex_) = 0;  // in progress, in millionths

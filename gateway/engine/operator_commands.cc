@@ -187,8 +187,15 @@ Result<std::string> ListIntents(const storage::AuthorisationReader& payments,
                    WholeNumber(arguments, "limit", kDefaultPage, 1, kLargestPage));
   std::vector<std::string> rows;
   for (const std::string& id : payments.OldestOpen(limit)) {
-    ASSIGN_OR_RETURN(const auto payment, payments.Find(id));
-    if (payment && payment->results.receipt.empty()) rows.push_back(PrintPayment(*payment));
+    const auto payment = payments.Find(id);
+    if (!payment) {  // one that is damaged hides no other
+      rows.push_back(JsonWriter()
+                         .String("payment_id", id)
+                         .String("damaged", payment.error().message)
+                         .Take());
+    } else if (*payment && (*payment)->results.receipt.empty()) {
+      rows.push_back(PrintPayment(**payment));
+    }
   }
   return JsonWriter()
       .RawArray("intents", rows)

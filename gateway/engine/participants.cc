@@ -65,9 +65,12 @@ Result<std::shared_ptr<const Participants::Standing>> Participants::StandingOf(
   Standing standing{
       .changes = changes, .held = !registered.empty() && registered.front().held, .pairs = {}};
   for (const auto& pair : registered) {
-    ASSIGN_OR_RETURN(Certificate signature, Parse(pair.signature_certificate));
-    ASSIGN_OR_RETURN(Certificate encryption, Parse(pair.encryption_certificate));
-    standing.pairs.push_back({std::move(signature), std::move(encryption), pair.revoked});
+    auto signature = Parse(pair.signature_certificate);
+    auto encryption = Parse(pair.encryption_certificate);
+    if (!signature || !encryption) {
+      return base::Fail(ErrorCode::kIo, "the register's certificates of " + id + " are damaged");
+    }
+    standing.pairs.push_back({std::move(*signature), std::move(*encryption), pair.revoked});
   }
   auto made = std::make_shared<const Standing>(std::move(standing));
   base::MutexLock lock(mutex_);

@@ -18,7 +18,9 @@ using storage::Settlement;
 namespace {
 
 constexpr std::chrono::seconds kLongestInquiryInterval{60};
-constexpr size_t kMostAskedInOneTick = 512;  // after a restart with many open: no flood at the bank
+// After a restart with many open: no flood at the bank, and workers for who comes meanwhile.
+constexpr size_t kMostAskedInOneTick = 512;
+constexpr size_t kAskers = 4;
 // ISO 20022 "invalid cut-off time": the bank never received it before its deadline.
 constexpr const char* kReasonNeverReceived = "TM01";
 
@@ -68,16 +70,30 @@ void Settler::Recover() {
 }
 
 void Settler::Tick() {
-  std::vector<std::string> due;
+  size_t more;
   {
     base::MutexLock lock(mutex_);
-    const base::MonotonicTime now = clock_.Monotonic();
-    while (!due_.empty() && due_.begin()->first <= now && due.size() < kMostAskedInOneTick) {
-      due.push_back(std::move(due_.extract(due_.begin()).mapped()));
-    }
+    may_be_asked_ = kMostAskedInOneTick;
+    if (due_.empty() || due_.begin()->first > clock_.Monotonic()) return;
+    more = std::min(kAskers - askers_, due_.size());
+    askers_ += more;
   }
-  for (const std::string& payment_id : due) {
-    (void)workers_.SubmitPromised([this, payment_id] { Ask(payment_id); });
+  for (; more > 0; --more) (void)workers_.SubmitPromised([this] { AskWhatIsDue(); });
+}
+
+void Settler::AskWhatIsDue() {
+  while (true) {
+    std::string payment_id;
+    {
+      base::MutexLock lock(mutex_);
+      if (may_be_asked_ == 0 || due_.empty() || due_.begin()->first > clock_.Monotonic()) {
+        --askers_;
+        return;
+      }
+      --may_be_asked_;
+      payment_id = std::move(due_.extract(due_.begin()).mapped());
+    }
+    Ask(payment_id);
   }
 }
 

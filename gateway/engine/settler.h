@@ -1,8 +1,8 @@
 // From a durable intent, of a payment or of a refund, to its end: asks the bank, believes only the
 // bank, signs both results, makes them durable, wakes who waits. Every open intent is in one table
 // here, whether it is a minute old or was found at start-up: recovery is the same path. The table
-// holds what the store does not; who is asked about again is read from there, so that a hundred
-// thousand open intents cost a start neither time nor memory.
+// holds what the store does not; who is asked about again is read from there, a few at a time, so
+// that a hundred thousand open intents take little of a start and leave room for new ones.
 //
 //   kSubmit ──submit──▶ completed | rejected ─────────────▶ settled
 //      ▲  ▲               │ pending, unknown
@@ -78,6 +78,7 @@ class Settler {
     bool outcome_kept = false;     // the bank's word is durable, the results are to be signed
     std::string receipt;           // the results are durable, and who waits is being woken
   };
+  void AskWhatIsDue() EXCLUDES(mutex_);
   void Ask(const std::string& payment_id) EXCLUDES(mutex_);
   void Send(const storage::Intent& intent, Step step, std::string_view prepared);
   void OnAnswer(const storage::Intent& intent, const bank::Answer& answer) EXCLUDES(mutex_);
@@ -117,6 +118,8 @@ class Settler {
   // When to ask again. An intent that is being asked about or settled is not in here, so there is
   // one call to the bank, or one settlement, for it at a time.
   std::multimap<base::MonotonicTime, std::string> due_ GUARDED_BY(mutex_);
+  size_t askers_ GUARDED_BY(mutex_) = 0;        // workers that ask about what is due
+  size_t may_be_asked_ GUARDED_BY(mutex_) = 0;  // until the next tick
 };
 
 }  // namespace paygate::gateway::engine

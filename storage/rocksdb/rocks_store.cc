@@ -6,7 +6,8 @@
 // VERSION is written first, with " creating", and completed when db/ is whole: a directory that
 // says "creating" has never promised anything and may be begun again, while a missing db/ beside a
 // complete VERSION is a loss and never silently replaced by an empty store. A store of an older
-// number is read, and says ours before we write to it, so that no older program misreads it.
+// number is read, and says ours before a row of ours is written, which an older program would
+// misread.
 #include "storage/rocksdb/rocks_store.h"
 
 #include <rocksdb/env.h>

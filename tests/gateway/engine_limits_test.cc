@@ -191,7 +191,7 @@ TEST_F(EngineTest, NobodysAnswersKeepOutEverybodyElses) {
 }
 
 TEST_F(EngineTest, PastItsLimitTheEngineRefusesWhatIsNewBeforeAKeyIsUsedAndServesAnswers) {
-  config.engine.in_progress = 8;
+  config.engine.in_progress = 16;  // of which eight may begin, and two where a queue stands
   config.engine.workers = 8;
   RestartEngine();
   Held held(*buyer, bank, seller->Sell("A thing", "5.00"));
@@ -202,7 +202,7 @@ TEST_F(EngineTest, PastItsLimitTheEngineRefusesWhatIsNewBeforeAKeyIsUsedAndServe
   const int signed_before = signatures;
   EngineTransport stranger(*engine);
   const auto taken_up = Must(stranger.Post("/v1/seller-blocks/challenge", "not even a JWE"));
-  EXPECT_EQ(taken_up.status, 400) << "a burst is no overload";
+  EXPECT_EQ(taken_up.status, 400) << "four at once are no queue that stands";
   clock.Advance(std::chrono::seconds(1));  // and they have not become fewer
   const auto refused = Must(stranger.Post("/v1/seller-blocks/challenge", "not even a JWE"));
   EXPECT_EQ(refused.status, 503);

@@ -69,6 +69,8 @@ TEST_F(IntakeTest, AQueueThatStandsIsCutToAQuarterUntilItHasGone) {
   EXPECT_TRUE(Begin(7));
   EXPECT_FALSE(Begin(8));
   EXPECT_EQ(*GoOn(8), 4u) << "of one client";
+  EXPECT_EQ(*GoOn(7), 4u) << "though it is not crowded: no one shuts out the others";
+  EXPECT_EQ(intake.Share(), 4u) << "of answers, too";
   Pass(4 * Intake::kStanding, 6);
   EXPECT_FALSE(GoOn(16)) << "less than was let stand, but not gone";
   Pass(2 * Intake::kStanding, 4);
@@ -80,6 +82,23 @@ TEST_F(IntakeTest, ALongQueueThatSoonGoesIsNotCut) {
   Pass(Intake::kStanding / 5, 63);
   Pass(Intake::kStanding, 10);
   EXPECT_TRUE(GoOn(63));
+}
+
+TEST_F(IntakeTest, AMomentAfterALongPauseIsNoAverage) {
+  (void)GoOn(0);
+  for (int i = 0; i < 12; ++i) intake.Look(0, now += std::chrono::milliseconds(50));
+  now += std::chrono::milliseconds(50);
+  EXPECT_TRUE(GoOn(63));
+  EXPECT_EQ(intake.Share(), 16u);
+}
+
+TEST_F(IntakeTest, WhoWasOvertakenOnTheWayToTheMutexTakesNothingBack) {
+  Pass(3 * Intake::kStanding, 17);
+  for (int i = 0; i < 10; ++i) {
+    intake.Look(60, now - std::chrono::milliseconds(400));
+    intake.Look(17, now);
+  }
+  EXPECT_FALSE(GoOn(16));
 }
 
 TEST_F(IntakeTest, AQueueIsSeenToStandHoweverOftenOneLooks) {
@@ -96,7 +115,7 @@ TEST_F(IntakeTest, WhereOneMayBeInProgressOneIsTakenUp) {
   EXPECT_EQ(*narrow.Admit(Precedence::kBegins, 0, now), 1u);
   EXPECT_EQ(*narrow.Admit(Precedence::kGoesOn, 0, now), 1u);
   EXPECT_FALSE(narrow.Admit(Precedence::kGoesOn, 1, now));
-  EXPECT_EQ(narrow.share(), 1u);
+  EXPECT_EQ(narrow.Share(), 1u);
 }
 
 TEST(Intake, NewSalesAndParticipantsBeginAndAllElseGoesOn) {

@@ -156,7 +156,8 @@ TEST_F(Load, PreparesOnceAndTakesUpWhereItWasLeft) {
 }
 
 struct LoadWithRoom : Load {
-  // The tester is looked at, not what the gateway makes of sixty who come at once.
+  // The tester is looked at: what a gateway that other tests and a sanitizer slow down refuses for
+  // want of room would be counted as refused attacks, or as fewer who came.
   LoadWithRoom() : Load({.engine = {"in_progress = 1000"}}) {}
 };
 

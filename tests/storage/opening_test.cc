@@ -4,6 +4,7 @@
 #include "base/crypto.h"
 #include "base/file.h"
 #include "storage/rocksdb/database.h"
+#include "storage/rocksdb/records.h"
 #include "tests/storage/fixture.h"
 #include "tests/storage/writer.h"
 
@@ -72,12 +73,20 @@ TEST_F(AStore, FinishesACreationThatWasCutShort) {
 }
 
 TEST_F(AStore, OfAnOlderReleaseIsReadAndThenClosedToThatRelease) {
-  Issue("sale");
+  const std::string jwe = "eyJhIjoxfQ..aXY.Y2lwaGVydGV4dA.dGFn";
   store_.reset();
   const std::string version = directory_.store() + "/VERSION";
   ASSERT_TRUE(base::ReplaceFile(version, "paygate-store 1\n"));
+  {
+    auto database =
+        rocksdb::Database::Open(::rocksdb::Env::Default(), directory_.store() + "/db", false)
+            .value();
+    rocksdb::Batch batch(*database);
+    batch.Put(rocksdb::Family::kAccounts, "payment", rocksdb::EncodeBytes(jwe));  // as text
+    ASSERT_TRUE(database->Write(batch));
+  }
   Reopen();
-  EXPECT_TRUE(store_->csblks().Find("sale").value());
+  EXPECT_EQ(store_->payments().SealedAccounts("payment").value(), jwe);
   EXPECT_EQ(base::ReadFile(version).value(), "paygate-store 2\n");
 }
 
