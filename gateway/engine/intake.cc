@@ -33,7 +33,7 @@ bool Intake::Stands(size_t in_progress, base::MonotonicTime now) {
   const int64_t off = static_cast<int64_t>(in_progress) * kMillion - average_;
   average_ += off * since / kStanding;
   if (average_ >= part) stands_ = true;
-  if (average_ < part / 3) stands_ = false;
+  if (average_ < part / 4) stands_ = false;
   return stands_;
 }
 

@@ -73,7 +73,7 @@ TEST_F(IntakeTest, AQueueThatStandsIsCutToAQuarterUntilItHasGone) {
   EXPECT_EQ(intake.Share(), 4u) << "of answers, too";
   Pass(4 * Intake::kStanding, 6);
   EXPECT_FALSE(GoOn(16)) << "less than was let stand, but not gone";
-  Pass(2 * Intake::kStanding, 4);
+  Pass(2 * Intake::kStanding, 3);
   EXPECT_TRUE(GoOn(63));
   EXPECT_FALSE(GoOn(64)) << "no burst: there was no calm";
 }
