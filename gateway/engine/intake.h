@@ -12,8 +12,8 @@
 // queue that stands is one: whose average over kStanding is more than a kStandingPart-th of
 // `in_progress` comes of more than can be done, and its length only makes everyone wait. That part
 // of each bound, and of what one client may have, then keeps the cores busy, and who is taken up is
-// served as soon as before, until the average is a quarter of it. (Where each request waits long for
-// a token or a disk, and not for others, `in_progress` must be more.) Thread-safe.
+// served as soon as before, until the average is a quarter of it. (Where each request waits long
+// for a token or a disk, and not for others, `in_progress` must be more.) Thread-safe.
 #pragma once
 
 #include <algorithm>
