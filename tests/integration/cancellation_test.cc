@@ -29,6 +29,9 @@ TEST_F(Wallets, ACancelledOfferIsNotPaidAndAPaidOneIsNotCancelled) {
   EXPECT_EQ(ran.code, 1) << ran.out;
   EXPECT_EQ(ran["code"], "already-paid");
   EXPECT_EQ(Run("seller", "cancel --json nothing-of-the-kind").code, 6);
+  ran = Run("seller", "cancel -" + std::string(42, 'A') + " --json");
+  EXPECT_EQ(ran.code, 1) << "that is an ID, too: " << ran.out;
+  EXPECT_EQ(ran["code"], "not-found");
   EXPECT_EQ(Run("seller", "resume").code, 0);
 }
 

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "gateway/config.h"
 #include "gateway/control_frames.h"
+#include "tools/arguments.h"
 #include "tools/ctl/audit_export.h"
 #include "tools/ctl/reconcile.h"
 
@@ -332,7 +333,7 @@ int main(int argc, char** argv) {
   bool force = false;
   app.get_subcommand(kEvidence)->add_flag("--force", force, "Overwrite the file");
   try {
-    app.parse(argc, argv);
+    paygate::tools::Parse(app, argc, argv);
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? kDone : kUsage;
   }

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/secret_bytes.h"
+#include "tools/arguments.h"
 #include "tools/wallet/commands.h"
 #include "tools/wallet/config.h"
 
@@ -124,7 +125,7 @@ int main(int argc, char** argv) {
   int (*run)(const Options&) = nullptr;
   AddCommands(app, options, run);
   try {
-    app.parse(argc, argv);
+    paygate::tools::Parse(app, argc, argv);
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? paygate::wallet::kDone : paygate::wallet::kUsage;
   }
