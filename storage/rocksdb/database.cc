@@ -31,7 +31,7 @@ constexpr std::array<const char*, kFamilies> kFamilyNames = {
 };
 
 // Memory: at most the cache and the write buffers, whatever is stored (index and filter blocks live
-// in the cache too).
+// in the cache too, but for their top levels).
 constexpr size_t kBlockCacheBytes = 64u << 20;
 constexpr size_t kFamilyWriteBufferBytes = 16u << 20;
 constexpr size_t kAllWriteBuffersBytes = 96u << 20;
@@ -39,6 +39,9 @@ constexpr uint64_t kMaxWalBytes = 256u << 20;  // also bounds the time that Open
 constexpr int kMaxOpenFiles = 512;
 // Some payments lie in one block, so that what they have in common is compressed once.
 constexpr size_t kBlockBytes = 16u << 10;
+// Index and filter of a file are read by parts of this size: IDs are random, so that a store much
+// larger than the cache would otherwise read whole filters, of a megabyte, for a row each.
+constexpr size_t kMetadataBlockBytes = 4u << 10;
 constexpr double kBloomBitsPerKey = 10;  // 1 % of misses read a block for nothing
 constexpr size_t kInfoLogBytes = 4u << 20;
 constexpr size_t kInfoLogFiles = 4;
@@ -80,6 +83,9 @@ const char* NameOf(Family family) { return kFamilyNames[static_cast<size_t>(fami
   table.cache_index_and_filter_blocks = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
   table.filter_policy.reset(::rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
+  table.index_type = ::rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.partition_filters = true;
+  table.metadata_block_size = kMetadataBlockBytes;
   table.format_version = 5;
   table.block_size = kBlockBytes;
 
