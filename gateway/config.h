@@ -51,8 +51,8 @@ struct Config {
     uint32_t workers = 64;
     uint32_t queue = 512;     // requests waiting for a worker; beyond: 503
     uint32_t in_progress = 0;  // requests in work or waiting for a worker; beyond: 503 to what has
-                               // no handshake. 0: 32 for each core or token
-                               // process, whichever are more
+                               // no handshake. 0: 32 for each core or token process,
+                               // whichever are more
     uint32_t parked = 20000;  // long polls and payments that wait; beyond: answered at once
     std::chrono::seconds handshake_lifetime_s{60};
     std::chrono::seconds csblk_lifetime_s{14 * 24 * 3600};

@@ -6,7 +6,7 @@
 //
 //   kSubmit ──submit──▶ completed | rejected ─────────────▶ settled
 //      ▲  ▲               │ pending, unknown
-//      │  └ not sent, busy│                 
+//      │  └ not sent, busy│
 //      │                  ▼
 //      └─not found──── kInquire ──status──▶ completed | rejected ─▶ settled
 //        (before the deadline)    not found after it ─▶ failed, if the adapter declares it final
