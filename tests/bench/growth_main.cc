@@ -210,7 +210,6 @@ void FillIt(const ScratchGateway& gateway, const Couple& couple, const Options& 
     std::printf("  %zu %s: %.0f MB, %.0f bytes each (filled in %.0f s)\n", count, what,
                 now - before, (now - before) * 1e6 / static_cast<double>(count),
                 SecondsSince(begin));
-    std::fflush(stdout);
     before = now;
   };
   const Wanted& w = options.wanted;
@@ -275,6 +274,7 @@ int main(int argc, char** argv) {
   app.add_option("--samples", options.samples, "sales and payments that are timed")
       ->check(CLI::Range(1, 1000000));
   CLI11_PARSE(app, argc, argv);
+  setlinebuf(stdout);  // it takes an hour: each line when it is known
   try {
     return Run(options);
   } catch (const std::exception& e) {
