@@ -7,15 +7,34 @@
 namespace paygate::base {
 
 WorkerPool::WorkerPool(std::string name, size_t threads, size_t queue_limit)
-    : name_(std::move(name)), queue_limit_(queue_limit) {
+    : name_(std::move(name)), queue_limit_(queue_limit), workers_(threads) {
   MutexLock lock(join_mutex_);
-  threads_.reserve(threads);
-  for (size_t i = 0; i < threads; i++) threads_.emplace_back([this] { Run(); });
+  for (Worker& worker : workers_) {
+    worker.thread = std::thread([this, &worker] { Run(worker); });
+  }
 }
 
 WorkerPool::~WorkerPool() { Drain(); }
 
+WorkerPool::Worker* WorkerPool::Push(Task task) {
+  queue_.push_back({std::move(task), SystemClock().Monotonic()});
+  if (idle_.empty()) return nullptr;
+  Worker* worker = idle_.back();
+  idle_.pop_back();
+  worker->woken = true;
+  return worker;
+}
+
+void WorkerPool::WakeAll() {
+  for (Worker* worker : idle_) {
+    worker->woken = true;
+    worker->wake.NotifyOne();
+  }
+  idle_.clear();
+}
+
 Status WorkerPool::TrySubmit(Task task) {
+  Worker* woken;
   {
     MutexLock lock(mutex_);
     if (draining_) return Fail(ErrorCode::kDraining, name_ + " is shutting down");
@@ -23,19 +42,20 @@ Status WorkerPool::TrySubmit(Task task) {
       return Fail(ErrorCode::kOverloaded,
                   name_ + " has its limit of " + std::to_string(queue_limit_) + " queued tasks");
     }
-    queue_.push_back({std::move(task), SystemClock().Monotonic()});
+    woken = Push(std::move(task));
   }
-  work_.NotifyOne();  // unlocked, or the worker would wake only to wait for the mutex
+  if (woken != nullptr) woken->wake.NotifyOne();
   return {};
 }
 
 Status WorkerPool::SubmitPromised(Task task) {
+  Worker* woken;
   {
     MutexLock lock(mutex_);
     if (Finished()) return Fail(ErrorCode::kDraining, name_ + " has shut down");
-    queue_.push_back({std::move(task), SystemClock().Monotonic()});
+    woken = Push(std::move(task));
   }
-  work_.NotifyOne();
+  if (woken != nullptr) woken->wake.NotifyOne();
   return {};
 }
 
@@ -43,11 +63,12 @@ void WorkerPool::Drain() {
   {
     MutexLock lock(mutex_);
     draining_ = true;
-    work_.NotifyAll();
+    WakeAll();
   }
   MutexLock lock(join_mutex_);
-  for (std::thread& thread : threads_) thread.join();
-  threads_.clear();
+  for (Worker& worker : workers_) {
+    if (worker.thread.joinable()) worker.thread.join();
+  }
 }
 
 size_t WorkerPool::queued() const {
@@ -60,11 +81,15 @@ size_t WorkerPool::in_progress() const {
   return queue_.size() + running_;
 }
 
-void WorkerPool::Run() {
+void WorkerPool::Run(Worker& self) {
   pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());  // the kernel's limit
   mutex_.lock();
   while (true) {
-    while (queue_.empty() && !Finished()) work_.Wait(mutex_);
+    while (queue_.empty() && !Finished()) {
+      self.woken = false;
+      idle_.push_back(&self);
+      while (!self.woken) self.wake.Wait(mutex_);
+    }
     if (Finished()) break;
     Task task = std::move(queue_.front().task);
     const MonotonicTime since = queue_.front().since;
@@ -76,7 +101,7 @@ void WorkerPool::Run() {
     task = nullptr;  // what it holds is let go before the pool counts it as ended
     mutex_.lock();
     running_--;
-    if (Finished()) work_.NotifyAll();  // workers that found the queue empty wait for the last task
+    if (Finished()) WakeAll();  // workers that found the queue empty wait for the last task
   }
   mutex_.unlock();
 }

@@ -2,7 +2,9 @@
 //
 // TrySubmit never blocks: a full queue is refused (kOverloaded), a draining pool too (kDraining),
 // so that the caller can tell its client at once. Drain() refuses new work, finishes what is queued
-// and joins; the destructor drains. Thread-safe; a task may submit further tasks, but not drain.
+// and joins; the destructor drains. Of the threads that wait the one that waited least is woken:
+// its stack and heap are still in the caches. Thread-safe; a task may submit further tasks, but not
+// drain.
 // Source: Bitcoin Core's util/threadpool.h for the shutdown order.
 #pragma once
 
@@ -36,7 +38,20 @@ class WorkerPool {
   size_t in_progress() const EXCLUDES(mutex_);  // queued or running
 
  private:
-  void Run() EXCLUDES(mutex_);
+  struct Worker {
+    CondVar wake;
+    bool woken = false;  // under mutex_
+    std::thread thread;  // under join_mutex_
+  };
+  struct Queued {
+    Task task;
+    MonotonicTime since;
+  };
+
+  void Run(Worker& self) EXCLUDES(mutex_);
+  // Whom to notify, without the mutex, or it would wake only to wait for that. nullptr: all work.
+  Worker* Push(Task task) REQUIRES(mutex_);
+  void WakeAll() REQUIRES(mutex_);
   bool Finished() const REQUIRES(mutex_) {
     return draining_ && queue_.empty() && running_ == 0;
   }
@@ -44,16 +59,12 @@ class WorkerPool {
   const std::string name_;
   const size_t queue_limit_;
   mutable Mutex mutex_;
-  CondVar work_;
-  struct Queued {
-    Task task;
-    MonotonicTime since;
-  };
   std::deque<Queued> queue_ GUARDED_BY(mutex_);
+  std::vector<Worker*> idle_ GUARDED_BY(mutex_);  // the last to wait is last
   size_t running_ GUARDED_BY(mutex_) = 0;
   bool draining_ GUARDED_BY(mutex_) = false;
   Mutex join_mutex_;  // one Drain() joins, others wait for it
-  std::vector<std::thread> threads_ GUARDED_BY(join_mutex_);
+  std::vector<Worker> workers_;
 };
 
 }  // namespace paygate::base

@@ -4,7 +4,9 @@
 
 #include <atomic>
 #include <future>
+#include <latch>
 #include <memory>
+#include <set>
 #include <thread>
 
 namespace paygate::base {
@@ -90,6 +92,25 @@ TEST(WorkerPool, PromisedWorkOfATaskThatRunsDuringDrainIsStillDone) {
   gate.go.set_value();
   drainer.join();
   EXPECT_TRUE(promised_ran);
+}
+
+TEST(WorkerPool, WakesTheThreadThatWaitedLeast) {
+  constexpr int kThreads = 8;
+  WorkerPool pool("test", kThreads, 10);
+  const auto is_idle = [&] {
+    while (pool.in_progress() > 0) std::this_thread::yield();
+  };
+  std::latch all_run(kThreads);  // so that each thread has begun before the order is looked at
+  for (int i = 0; i < kThreads; ++i) {
+    ASSERT_TRUE(pool.TrySubmit([&] { all_run.arrive_and_wait(); }));
+  }
+  is_idle();
+  std::set<std::thread::id> ran_on;
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_TRUE(pool.TrySubmit([&] { ran_on.insert(std::this_thread::get_id()); }));
+    is_idle();
+  }
+  EXPECT_EQ(ran_on.size(), 1u);
 }
 
 TEST(WorkerPool, LetsGoOfWhatATaskHeldWhenItEnds) {
