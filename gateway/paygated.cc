@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
@@ -10,6 +11,7 @@
 #include <CLI/CLI.hpp>
 #include <climits>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 #include <iostream>
 
@@ -49,6 +51,15 @@ std::vector<std::string> Environment() {
   std::vector<std::string> environment;
   for (const char* name : kInherited) Inherit(name, environment);
   return environment;
+}
+
+// Who is woken does not interrupt who runs, in any of the gateway's processes: docs/decisions/0024.
+void ScheduleAsBatch() {
+  if (sched_getscheduler(0) != SCHED_OTHER) return;  // the operator has chosen
+  const sched_param none{};
+  if (sched_setscheduler(0, SCHED_BATCH, &none) != 0) {
+    base::LogWarning("scheduling.unchanged", {{"why", std::strerror(errno)}});
+  }
 }
 
 std::string Beside(const std::string& configured, const char* name) {
@@ -270,5 +281,6 @@ int main(int argc, char** argv) {
     return 0;
   }
   base::InitLog("paygated", *base::ParseLogLevel(config->log_level));
+  ScheduleAsBatch();
   return Serve(*config, file, stages);
 }

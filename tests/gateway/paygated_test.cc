@@ -1,6 +1,7 @@
 // paygated with the real front, and small programs in the places of token, bank and engine.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/stat.h>
 
 #include <csignal>
@@ -81,6 +82,7 @@ TEST_F(Paygated, StartsEveryKindOfProcessSaysWhereItServesAndLeavesNothingBehind
   EXPECT_EQ(Program(Words()).Wait(), 1);  // a second one in the same directory
 
   const pid_t engine = std::stoi(Contents(Path("engine.sock.pid")));
+  EXPECT_EQ(sched_getscheduler(engine), SCHED_BATCH);
   paygated.Signal(SIGTERM);
   EXPECT_EQ(paygated.Wait(), 0);
   EXPECT_NE(kill(engine, 0), 0);
