@@ -4,15 +4,14 @@
 #include <string>
 #include <vector>
 
-#include "base/encoding.h"
+#include "protocol/values.h"
 
 namespace paygate::tools {
 namespace {
 
 bool IsIdWithHyphen(const std::string& argument) {
-  if (!argument.starts_with('-')) return false;
-  const auto bytes = base::Base64UrlDecode(argument);
-  return bytes && (bytes->size() == 16 || bytes->size() == 32);
+  return argument.starts_with('-') &&
+         (protocol::IsNonce(argument) || protocol::IsDigest(argument));
 }
 
 // CLI11 takes no argument that begins with a space for an option; every value passes here, which
