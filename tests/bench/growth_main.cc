@@ -217,10 +217,6 @@ void FillIt(const ScratchGateway& gateway, const Couple& couple, const Options& 
   grown("participants", w.participants, {.participants = w.participants});
   grown("messages in one mailbox", w.mail, {.mail = w.mail});
   grown("open intents", w.open, {.open = w.open});
-  // What was not waited for, before the gateway has to wait for it with its first durable write.
-  const auto begin = steady_clock::now();
-  sync();
-  std::printf("  on the disk after %.0f s\n", SecondsSince(begin));
 }
 
 int Run(const Options& options) {
