@@ -1,7 +1,8 @@
 # One folder = one library target = one namespace.
 #   paygate_room(NAME SOURCES a.cc … DEPS public-targets… PRIVATE private-targets…)
 #   paygate_program(NAME SOURCES main.cc … DEPS …)
-#   paygate_tests(NAME SOURCES x_test.cc … DEPS … [LABELS …] [TIMEOUT seconds])
+#   paygate_tests(NAME [SCRATCH_KEYS] SOURCES x_test.cc … DEPS … [LABELS …] [TIMEOUT seconds])
+# SCRATCH_KEYS: its tests start gateways, with keys that one ceremony makes for each run of ctest.
 
 include(GoogleTest)
 find_package(GTest REQUIRED)
@@ -26,7 +27,7 @@ function(paygate_program name)
 endfunction()
 
 function(paygate_tests name)
-  cmake_parse_arguments(R "" "TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
+  cmake_parse_arguments(R "SCRATCH_KEYS" "TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
   # Against what hangs. Some tests take a minute under a sanitizer on a busy machine.
   if(NOT R_TIMEOUT)
     set(R_TIMEOUT 600)
@@ -35,6 +36,10 @@ function(paygate_tests name)
   target_link_libraries(${name} PRIVATE
     paygate_flags paygate_test_flags paygate_test_places ${R_DEPS}
     GTest::gmock GTest::gtest_main)
+  set(keys)
+  if(R_SCRATCH_KEYS)
+    set(keys FIXTURES_REQUIRED scratch_keys)
+  endif()
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
-    PROPERTIES TIMEOUT ${R_TIMEOUT} LABELS "${R_LABELS}")
+    PROPERTIES TIMEOUT ${R_TIMEOUT} LABELS "${R_LABELS}" ${keys})
 endfunction()

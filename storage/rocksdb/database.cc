@@ -5,6 +5,9 @@
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/table_properties_collectors.h>
 
+#include <map>
+#include <set>
+
 #include "base/encoding.h"
 #include "base/log.h"
 #include "base/meter.h"
@@ -53,7 +56,6 @@ const char* NameOf(Family family) { return kFamilyNames[static_cast<size_t>(fami
   ::rocksdb::DBOptions o;
   o.env = env;
   o.create_if_missing = create;
-  o.create_missing_column_families = true;  // a store of an older release has fewer
   o.paranoid_checks = true;
   // docs/decisions/0003: a torn tail is accepted, damage before it is not, so no recycled logs.
   o.wal_recovery_mode = recovery;
@@ -102,6 +104,16 @@ const char* NameOf(Family family) { return kFamilyNames[static_cast<size_t>(fami
   return o;
 }
 
+// The families of the store in the directory: none in a new one, fewer than kFamilyNames in one of
+// an older release. If they cannot be listed, to open it says why.
+std::set<std::string> FamiliesIn(::rocksdb::Env* env, const std::string& directory) {
+  ::rocksdb::DBOptions options;
+  options.env = env;
+  std::vector<std::string> names;
+  (void)::rocksdb::DB::ListColumnFamilies(options, directory, &names);
+  return {names.begin(), names.end()};
+}
+
 Status Unreadable(const ::rocksdb::Status& s) {
   return Fail(ErrorCode::kIo, "the store cannot be read: " + s.ToString());
 }
@@ -135,9 +147,14 @@ void Batch::Delete(Family family, std::string_view key) {
 Result<std::unique_ptr<Database>> Database::Open(::rocksdb::Env* env, const std::string& directory,
                                                  bool create) {
   const auto options = MakeFamilyOptions(::rocksdb::NewLRUCache(kBlockCacheBytes));
+  const std::set<std::string> there = FamiliesIn(env, directory);
   std::vector<::rocksdb::ColumnFamilyDescriptor> families;
   families.emplace_back(::rocksdb::kDefaultColumnFamilyName, options);
-  for (const char* name : kFamilyNames) families.emplace_back(name, options);
+  std::vector<std::string> missing;
+  for (const char* name : kFamilyNames) {
+    if (there.contains(name)) families.emplace_back(name, options);
+    if (!there.contains(name)) missing.emplace_back(name);
+  }
 
   std::unique_ptr<Database> database(new Database());
   std::vector<::rocksdb::ColumnFamilyHandle*> handles;
@@ -161,7 +178,14 @@ Result<std::unique_ptr<Database>> Database::Open(::rocksdb::Env* env, const std:
   if (!s.ok()) return OpenError(directory, s);
   database->db_.reset(db);
   database->default_ = handles[0];
-  std::copy(handles.begin() + 1, handles.end(), database->handles_.begin());
+  std::vector<::rocksdb::ColumnFamilyHandle*> made;
+  // In one step: at each, RocksDB writes all its options anew and reads them.
+  if (!missing.empty()) s = db->CreateColumnFamilies(options, missing, &made);
+  handles.insert(handles.end(), made.begin(), made.end());
+  std::map<std::string, ::rocksdb::ColumnFamilyHandle*> named;
+  for (auto* handle : handles) named[handle->GetName()] = handle;
+  for (size_t i = 0; i < kFamilies; ++i) database->handles_[i] = named[kFamilyNames[i]];
+  if (!s.ok()) return OpenError(directory, s);
   ASSIGN_OR_RETURN(const Value last, database->LastKey(Family::kStaged, ""));
   if (last) {
     ASSIGN_OR_RETURN(const uint64_t ticket, ParseNumberKey(*last));

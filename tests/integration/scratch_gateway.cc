@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
@@ -59,7 +60,7 @@ int64_t MinorUnits(const std::string& amount) {
 }
 
 // The ceremony's own tests look for leaks in it. In the set-up of every other test, to see which of
-// them are SoftHSM's would be a third of all the time that a small test takes.
+// them are SoftHSM's would be much of the time that a small test takes.
 std::string SanitizerWithoutLeaks() {
   const char* options = getenv("ASAN_OPTIONS");
   return std::string("ASAN_OPTIONS=") + (options == nullptr ? "" : options) +
@@ -102,6 +103,11 @@ ScratchGateway::ScratchGateway(Options options) {
   std::vector<std::string> command{
       "/usr/bin/env", SanitizerWithoutLeaks(), doubles::Source("tools/scratch-gateway"), made,
       "--bin", doubles::BinDir(), "--program", "engine = \"" + options.engine_program + "\""};
+  // Those that tests/integration/scratch_keys made for this run of ctest, if they will do.
+  const std::string keys = doubles::BinDir() + "/../scratch-keys";
+  if (std::ranges::count(options.arguments, "--key-type") == 0 && fs::exists(keys)) {
+    command.insert(command.end(), {"--keys", keys});
+  }
   for (const std::string& line : options.engine) command.insert(command.end(), {"--engine", line});
   for (const std::string& line : options.token) command.insert(command.end(), {"--token", line});
   command.insert(command.end(), options.arguments.begin(), options.arguments.end());

@@ -1,4 +1,5 @@
 // What Open refuses, what damage looks like from above, and what a thief of the disk finds.
+#include <rocksdb/db.h>
 #include <rocksdb/env.h>
 
 #include "base/crypto.h"
@@ -88,6 +89,39 @@ TEST_F(AStore, OfAnOlderReleaseIsReadAndThenClosedToThatRelease) {
   Reopen();
   EXPECT_EQ(store_->payments().SealedAccounts("payment").value(), jwe);
   EXPECT_EQ(base::ReadFile(version).value(), "paygate-store 2\n");
+}
+
+TEST_F(AStore, GetsTheFamiliesThatAnOlderReleaseDidNotHaveAndKeepsWhatIsInTheOthers) {
+  Issue("sale");
+  Recorded(MakeIntent("payment", "sale"));
+  store_.reset();
+  const std::string path = directory_.store() + "/db";
+  std::vector<std::string> names;
+  ASSERT_TRUE(::rocksdb::DB::ListColumnFamilies({}, path, &names).ok());
+  {
+    std::vector<::rocksdb::ColumnFamilyDescriptor> all;
+    for (const std::string& name : names) all.emplace_back(name, ::rocksdb::ColumnFamilyOptions());
+    std::vector<::rocksdb::ColumnFamilyHandle*> handles;
+    ::rocksdb::DB* opened = nullptr;
+    ASSERT_TRUE(::rocksdb::DB::Open({}, path, all, &handles, &opened).ok());
+    const std::unique_ptr<::rocksdb::DB> db(opened);
+    for (auto* handle : handles) {
+      const std::string& name = handle->GetName();
+      if (name == "claims" || name == "staged" || name == "unreconciled") {
+        ASSERT_TRUE(db->DropColumnFamily(handle).ok());
+      }
+      ASSERT_TRUE(db->DestroyColumnFamilyHandle(handle).ok());
+    }
+  }
+  Reopen();
+  EXPECT_TRUE(store_->payments().Find("payment").value());
+  Issue("another sale");  // which records an entry of the audit log in "staged"
+  Reopen();
+  EXPECT_TRUE(store_->csblks().Find("another sale").value());
+  EXPECT_TRUE(store_->payments().Find("payment").value());
+  std::vector<std::string> now;
+  ASSERT_TRUE(::rocksdb::DB::ListColumnFamilies({}, path, &now).ok());
+  EXPECT_THAT(now, testing::UnorderedElementsAreArray(names));
 }
 
 TEST_F(AStore, AnswersADamagedRecordWithAnErrorThatNamesIt) {

@@ -33,7 +33,7 @@ while IFS= read -r line; do
 done < <(tools/install-deps --list)
 
 expect 2 'Usage: tools/scratch-gateway' tools/scratch-gateway
-for option in --bin --port --customers --key-type --engine --token --program; do
+for option in --bin --port --customers --key-type --keys --engine --token --program; do
   expect 2 'Usage: tools/scratch-gateway' tools/scratch-gateway "$scratch/new" $option
 done
 expect 1 'build them first' tools/scratch-gateway "$scratch/new" --bin "$scratch"
