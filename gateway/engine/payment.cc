@@ -163,14 +163,8 @@ void Payment::Record(const VerifiedMessage& message, const std::string& authoris
   auto for_bank = SealAccounts(accounts);
   if (!for_bank) return reply.Problem(for_bank.error());
 
-  // Looked at again after every wait: a copy of this message that came meanwhile may have been told
-  // that the handshake is over, and its sender then knows that it will never be debited for.
-  if (p_.clock.Now() >= handshake.expires) {
-    return reply.Problem({ErrorCode::kHandshakeExpired, "it expired while the message waited"});
-  }
-  // Nor is a bank asked to pay what could not be signed for.
-  if (!p_.envelope.keys()->available()) {
-    return reply.Problem({ErrorCode::kTokenUnavailable, "the token went while the message waited"});
+  if (auto still = p_.messages.CheckStillTakes(handshake); !still) {
+    return reply.Problem(still.error());
   }
   auto recorded = p_.authorisations.RecordIntent(
       {.payment_id = payment_id,

@@ -80,12 +80,8 @@ void Refund::Record(const VerifiedMessage& message, const std::string& authorisa
                              message.digest, payment, payload.refund.amount);
   if (!order) return reply.Problem(order.error());
 
-  // As for a payment: looked at again after every wait.
-  if (p_.clock.Now() >= handshake.expires) {
-    return reply.Problem({ErrorCode::kHandshakeExpired, "it expired while the message waited"});
-  }
-  if (!p_.envelope.keys()->available()) {
-    return reply.Problem({ErrorCode::kTokenUnavailable, "the token went while the message waited"});
+  if (auto still = p_.messages.CheckStillTakes(handshake); !still) {
+    return reply.Problem(still.error());
   }
   auto recorded = p_.authorisations.RecordRefund(
       {.payment_id = message.digest,

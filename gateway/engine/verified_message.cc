@@ -52,6 +52,16 @@ base::Status CheckTime(const base::Clock& clock, int64_t iat, std::chrono::secon
   return {};
 }
 
+base::Status SignedMessages::CheckStillTakes(const Handshake& handshake) const {
+  if (clock_.Now() >= handshake.expires) {
+    return base::Fail(ErrorCode::kHandshakeExpired, "it expired while the message waited");
+  }
+  if (!envelope_.keys()->available()) {
+    return base::Fail(ErrorCode::kTokenUnavailable, "the token went while the message waited");
+  }
+  return {};
+}
+
 void SignedMessages::Answer(const protocol::Certificate& recipient, uint32_t status,
                             std::string_view payload, Reply& reply) {
   auto jwe = Envelope::Seal(recipient, payload);

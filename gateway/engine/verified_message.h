@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "gateway/engine/envelope.h"
+#include "gateway/engine/handshake.h"
 #include "gateway/engine/participants.h"
 #include "gateway/engine/reader_forms.h"
 #include "gateway/engine/reply.h"
@@ -47,6 +48,11 @@ class SignedMessages {
   // iss and aud of a payload against the sender and this gateway.
   base::Status CheckParties(const VerifiedMessage& message, std::string_view iss,
                             std::string_view aud) const;
+
+  // Just before an authorisation is recorded: a copy of the message that came while this one waited
+  // may have been told that the handshake is over, and its sender then knows that nothing will ever
+  // be moved for it; nor is a bank asked to move what could not be signed for.
+  base::Status CheckStillTakes(const Handshake& handshake) const;
 
   // If this very message was refused before: answers it the same way again and returns true.
   bool AnswerRefusedBefore(const protocol::UnverifiedJws& jws, Reply& reply) const;

@@ -134,6 +134,19 @@ TEST(Channel, IsClosedAtTheEndOfStreamInsideOrBetweenFrames) {
   }
 }
 
+TEST(Channel, ClosesWhenNothingComesWithinItsLimitOrAFrameStopsHalfWay) {
+  for (const std::string& sent : {std::string(), std::string("\x05\0", 2),
+                                  std::string("\x05\0\0\0he", 6)}) {
+    RawPair pair;
+    pair.channel->LimitReceive(milliseconds(20));
+    pair.Write(std::string("\x02\0\0\0in", 6) + sent);
+    EXPECT_EQ(*pair.channel->Receive(), "in");
+    EXPECT_EQ(pair.channel->Receive().error().code, ErrorCode::kTimeout);
+    EXPECT_TRUE(pair.channel->closed());
+    EXPECT_EQ(pair.channel->Receive().error().code, ErrorCode::kClosed);
+  }
+}
+
 TEST(Channel, StillDeliversWhatCameBeforeTheEnd) {
   Pair pair;
   ASSERT_TRUE(pair.a->Send("last words"));

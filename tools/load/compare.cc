@@ -71,14 +71,7 @@ std::string Over(const Json& a, const Json& b, const char* member, const char* h
 }
 
 std::string Curves(const Json& a, const Json& b) {
-  Chart chart{.id = "percentiles",
-              .label = "Latency by percentile",
-              .unit_x = "",
-              .unit_y = "ms",
-              .percentiles = true,
-              .log_y = true,
-              .series = {},
-              .bands = {}};
+  Chart chart = PercentileChart();
   const std::string x = a.at("summary").at("headline").get<std::string>();
   const std::string y = b.at("summary").at("headline").get<std::string>();
   if (a.at("kinds").contains(x)) chart.series.push_back(CurveOf(a, x, "A: " + x, kA));

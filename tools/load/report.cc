@@ -90,14 +90,7 @@ std::string TimeCharts(const Json& r) {
 }
 
 std::string Curves(const Json& r) {
-  Chart chart{.id = "percentiles",
-              .label = "Latency by percentile",
-              .unit_x = "",
-              .unit_y = "ms",
-              .percentiles = true,
-              .log_y = true,
-              .series = {},
-              .bands = {}};
+  Chart chart = PercentileChart();
   int colour = 0;
   std::vector<std::vector<std::string>> rows{
       {"", "count", "mean", "50 %", "90 %", "99 %", "99.9 %", "99.99 %", "max"}};

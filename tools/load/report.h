@@ -19,6 +19,7 @@ base::Result<std::string> HtmlComparison(const Json& a, const Json& b);
 
 // The points of a member of "seconds", from second `from` on.
 Series OverTime(const Json& result, const std::string& member, const std::string& name, int colour);
+Chart PercentileChart();  // of latencies, without its series: CurveOf makes them
 Series CurveOf(const Json& result, const std::string& kind, const std::string& name, int colour);
 std::vector<Band> PhaseBands(const Json& result);
 // Where the time of a payment goes, front first; empty if the engine's figures are missing.

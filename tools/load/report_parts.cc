@@ -14,6 +14,17 @@ Series OverTime(const Json& result, const std::string& member, const std::string
   return series;
 }
 
+Chart PercentileChart() {
+  return {.id = "percentiles",
+          .label = "Latency by percentile",
+          .unit_x = "",
+          .unit_y = "ms",
+          .percentiles = true,
+          .log_y = true,
+          .series = {},
+          .bands = {}};
+}
+
 Series CurveOf(const Json& result, const std::string& kind, const std::string& name, int colour) {
   Series series{.name = name, .colour = colour, .points = {}};
   for (const Json& point : result.at("kinds").at(kind).at("latency_ms").at("curve")) {

@@ -30,17 +30,7 @@ std::string RefundInWords(const RefundRecord& record) {
   const auto& p = record.payload;
   const bool seller = record.kind == EvidenceKind::kRefund;
   std::string text = seller ? "Refund to the buyer, " : "Refund to you, ";
-  switch (p.result) {
-    case PaymentResult::kCompleted:
-      text += "COMPLETED: the money is irrevocably back at the buyer's bank\n";
-      break;
-    case PaymentResult::kFailed:
-      text += "FAILED: no money has moved\n";
-      break;
-    case PaymentResult::kPending:
-      text += "PENDING: the bank has not answered yet; see `inbox` or `resume`\n";
-      break;
-  }
+  text += OutcomeInWords(p.result, "the money is irrevocably back at the buyer's bank");
   text += Line("Amount", p.amount.ToString());
   text += Line("In all", p.refunded_total ? p.refunded_total->ToString() + " refunded" : "nothing");
   text += Line("Signed", FormatTime(p.iat) + " by gateway " + p.iss);

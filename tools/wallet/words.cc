@@ -37,6 +37,18 @@ std::string FormatTime(int64_t numeric_date) {
   return text;
 }
 
+std::string OutcomeInWords(PaymentResult result, std::string_view completed) {
+  switch (result) {
+    case PaymentResult::kCompleted:
+      return "COMPLETED: " + std::string(completed) + "\n";
+    case PaymentResult::kFailed:
+      return "FAILED: no money has moved\n";
+    case PaymentResult::kPending:
+      return "PENDING: the bank has not answered yet; see `inbox` or `resume`\n";
+  }
+  return "\n";
+}
+
 std::string OfferInWords(const participant::CsblkView& view, int64_t now) {
   std::string text =
       "An offer, certified by the gateway and verified up to your root certificate:\n";
@@ -85,18 +97,8 @@ std::string ResultInWords(const participant::PaymentRecord& record) {
   const auto& p = record.payload;
   const bool buyer = record.kind == EvidenceKind::kReceipt;
   std::string text = buyer ? "Receipt, " : "Payment confirmation, ";
-  switch (p.result) {
-    case PaymentResult::kCompleted:
-      text += buyer ? "COMPLETED: the money is irrevocably at the seller's bank\n"
-                    : "COMPLETED: the money is irrevocably at your bank\n";
-      break;
-    case PaymentResult::kFailed:
-      text += "FAILED: no money has moved\n";
-      break;
-    case PaymentResult::kPending:
-      text += "PENDING: the bank has not answered yet; see `inbox` or `resume`\n";
-      break;
-  }
+  text += OutcomeInWords(p.result, buyer ? "the money is irrevocably at the seller's bank"
+                                         : "the money is irrevocably at your bank");
   text += Line("Goods", p.bblk.goods);
   text += Line("Price", p.bblk.price.ToString());
   if (buyer) text += Line("Seller", record.seller_id);

@@ -11,6 +11,9 @@ std::string Line(std::string_view name, std::string_view value);  // "  name   v
 std::string Paragraph(std::string_view name, std::string_view text);  // line feeds and all
 std::string FormatTime(int64_t numeric_date);  // 2026-11-22 21:53:56 UTC
 
+// What became of it; `completed` says where the money then is.
+std::string OutcomeInWords(protocol::PaymentResult result, std::string_view completed);
+
 std::string OfferInWords(const participant::CsblkView& view, int64_t now);
 std::string OfferAsJson(const participant::CsblkView& view, int64_t now);
 
