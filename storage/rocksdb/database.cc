@@ -152,8 +152,11 @@ Result<std::unique_ptr<Database>> Database::Open(::rocksdb::Env* env, const std:
   families.emplace_back(::rocksdb::kDefaultColumnFamilyName, options);
   std::vector<std::string> missing;
   for (const char* name : kFamilyNames) {
-    if (there.contains(name)) families.emplace_back(name, options);
-    if (!there.contains(name)) missing.emplace_back(name);
+    if (there.contains(name)) {
+      families.emplace_back(name, options);
+    } else {
+      missing.emplace_back(name);
+    }
   }
 
   std::unique_ptr<Database> database(new Database());

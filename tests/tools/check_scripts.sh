@@ -37,6 +37,7 @@ for option in --bin --port --customers --key-type --keys --engine --token --prog
   expect 2 'Usage: tools/scratch-gateway' tools/scratch-gateway "$scratch/new" $option
 done
 expect 1 'build them first' tools/scratch-gateway "$scratch/new" --bin "$scratch"
+expect 1 'no scratch gateway in' tools/scratch-gateway "$scratch/new" --bin "$bin" --keys "$scratch"
 [[ ! -e $scratch/new ]] || { echo 'a refused scratch-gateway made something'; failed=1; }
 touch "$scratch/mine"
 expect 1 'is not empty' tools/scratch-gateway "$scratch" --bin "$bin"
