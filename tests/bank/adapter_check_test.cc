@@ -83,19 +83,19 @@ TEST(AdapterCheck, TheExampleKeepsEveryRule) {
 }
 
 struct Broken {
-  const char *breach, *check, *fault;
+  const char *breach, *check, *fault, *limit_s = "60";
 };
 void PrintTo(const Broken& b, std::ostream* out) { *out << b.breach; }
 
 class AdapterCheckOfABrokenOne : public ::testing::TestWithParam<Broken> {};
 
 TEST_P(AdapterCheckOfABrokenOne, IsToldItsFault) {
-  const auto& [breach, check, fault] = GetParam();
+  const auto& [breach, check, fault, limit] = GetParam();
   TempDir dir;
   std::ofstream(dir / "none.toml") << "";
   const auto examine = [&](const std::string& name) {
     return Examine(dir, "libbroken_bank_" + name + ".so", dir / "none.toml", kAlice, kSue,
-                   {"--only", check, "--limit-s", name == "never" ? "2" : "60"});
+                   {"--only", check, "--limit-s", limit});
   };
   const Report broken = examine(breach);
   EXPECT_EQ(broken.exit_code, 1);
@@ -111,13 +111,14 @@ INSTANTIATE_TEST_SUITE_P(
         Broken{"twice", "once", "completes twice"},
         Broken{"inside", "once", "from inside the call that started it"},
         Broken{"inside_refused", "once", "from inside the call that started it"},
-        Broken{"never", "once", "submit does not complete within 2 s"},
+        Broken{"never", "once", "submit does not complete within 2 s", "2"},
         Broken{"crashes", "once", "crashes: Aborted"},
         Broken{"wild", "once", "a ctx that it was never given"},
         Broken{"outcome99", "once", "outcome 99, which does not exist"},
         Broken{"after_refusing", "once", "completes and then refuses"},
         Broken{"silent_null", "once", "completes without a result"},
         Broken{"wrong_version", "version", "offers version 77"},
+        Broken{"lingers", "version", "no end within 12 s, after it was closed", "2"},
         Broken{"lies", "finality", "lies about what is final: said REJECTED"},
         Broken{"no_drain", "drain", "drain returns while"},
         Broken{"impure", "prepare", "prepare is not pure"},

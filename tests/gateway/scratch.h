@@ -48,7 +48,7 @@ bool PollOnce();
 
 // Looks again until `condition` holds; false when `seconds` have passed.
 template <typename Condition>
-bool Eventually(Condition condition, int seconds = 10) {
+bool Eventually(Condition condition, int seconds = 60) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
   while (!condition()) {
     if (std::chrono::steady_clock::now() > end) return false;

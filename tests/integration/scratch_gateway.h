@@ -71,6 +71,6 @@ class ScratchGateway {
 std::string RunProgram(const std::vector<std::string>& command);
 // True once `condition` is; false after `limit`. Polls: for what gives no other sign.
 bool Eventually(const std::function<bool()>& condition,
-                std::chrono::seconds limit = std::chrono::seconds(30));
+                std::chrono::seconds limit = std::chrono::seconds(60));
 
 }  // namespace paygate::integration

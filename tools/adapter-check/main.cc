@@ -1,8 +1,8 @@
 // paygate-adapter-check: does a bank adapter keep the rules of bank_adapter.h?
 //
 // Each check runs in a forked process, which loads the adapter afresh: a crash or a hang is one
-// check's fault, and the next goes on. The child writes its sentence to a pipe; it ends by exit(),
-// so that a LeakSanitizer in it has its say.
+// check's fault, and the next goes on. The child writes its sentence to a pipe. If it found nothing
+// it ends by exit(), so that what the adapter does then, and a LeakSanitizer, have their say.
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -63,8 +63,9 @@ std::string Kept(const Terms& terms) {
   signal(SIGPIPE, SIG_IGN);
   const auto status = check.run(terms);
   const std::string sentence = status ? Kept(terms) : "fault " + status.error().message;
+  // The pipe stays open: its end is the child's, and so a hang at exit is seen too.
   if (write(report, sentence.data(), sentence.size()) < 0) _exit(1);
-  close(report);
+  if (!status) _exit(0);  // threads of the adapter may still be at what was found
   std::exit(0);
 }
 
@@ -73,7 +74,9 @@ Finding Fault(std::string sentence) { return {"fault", std::move(sentence)}; }
 Finding Judge(const std::string& said, int status, bool hung, const Terms& terms) {
   const auto seconds = std::to_string(terms.limit.count() * kWaitsInACheck);
   if (said.starts_with("fault ")) return Fault(said.substr(6));
-  if (hung) return Fault("hangs: the check has no end within " + seconds + " s");
+  if (hung)
+    return Fault("hangs: the check has no end within " + seconds + " s" +
+                 (said.empty() ? "" : ", after it was closed"));
   if (WIFSIGNALED(status))
     return Fault(std::string("crashes: ") + strsignal(WTERMSIG(status)) +
                  (said.empty() ? "" : ", after it was closed"));
@@ -96,7 +99,6 @@ Finding RunCheck(const Check& check, const Terms& terms) {
   if (pid == 0) RunChild(check, terms, ends[1]);
   close(ends[1]);
   if (pid < 0) return Fault("no process");
-  // The pipe is at its end when the child has ended, so a hang at exit is seen too.
   std::string said;
   bool hung = false;
   const base::SystemClock clock;
