@@ -1,9 +1,11 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -11,6 +13,7 @@
 
 #include "base/crypto.h"
 #include "base/encoding.h"
+#include "base/log.h"
 
 namespace paygate::base {
 namespace {
@@ -207,6 +210,18 @@ Status RemoveFileDurably(const std::string& path) {
     return FailErrno("remove", path);
   }
   return SyncDirectory(DirectoryOf(path));
+}
+
+uint64_t RaiseDescriptorLimit(uint64_t wanted) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  if (limit.rlim_cur >= wanted) return limit.rlim_cur;
+  const rlim_t before = limit.rlim_cur;
+  limit.rlim_cur = std::min<rlim_t>(wanted, limit.rlim_max);
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) limit.rlim_cur = before;
+  if (limit.rlim_cur < wanted)
+    LogWarning("descriptors.few", {{"wanted", wanted}, {"have", limit.rlim_cur}});
+  return limit.rlim_cur;
 }
 
 }  // namespace paygate::base

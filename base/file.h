@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -23,5 +24,9 @@ Status ReplaceFile(const std::string& path, std::string_view bytes, mode_t mode 
 // mkdir -p with mode 0700; refuses a directory that others can write.
 Status MakePrivateDirectory(const std::string& path);
 Status RemoveFileDurably(const std::string& path);  // missing is fine
+
+// Lets this process hold `wanted` descriptors, or as many as its hard limit allows. Returns how many
+// it may hold now, which may be less or more than wanted; a warning is logged if it is less.
+uint64_t RaiseDescriptorLimit(uint64_t wanted);
 
 }  // namespace paygate::base

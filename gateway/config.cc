@@ -210,6 +210,7 @@ void ReadEngine(Section s, Config::Engine& engine) {
   s.Time("checkpoint_interval_s", engine.checkpoint_interval_s, 1, kDay);
   s.Time("notices_interval_s", engine.notices_interval_s, 1, 3600);
   s.Time("reconciliation_interval_s", engine.reconciliation_interval_s, 1, kDay);
+  s.Number("store_cache_mib", engine.store_cache_mib, 8, 1'048'576);
   s.Flag("batch_signatures", engine.batch_signatures);
   s.List("currencies", engine.currencies, CheckCurrency);
   s.Required("public_url", engine.public_url, CheckUrl);

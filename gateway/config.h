@@ -67,6 +67,7 @@ struct Config {
                                                            // statement
     std::chrono::seconds checkpoint_interval_s{300};  // between signed heads of the audit log
     std::vector<std::string> currencies{"EUR", "GBP", "USD"};  // accepted
+    uint32_t store_cache_mib = 64;  // memory for rows that were read, and for what finds them
     bool batch_signatures = false;  // for participants that ask (docs/protocol/batch-signatures.md)
     std::string public_url;               // for CRL and OCSP addresses in certificates
     bool operator==(const Engine&) const = default;

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <list>
 #include <memory>
 #include <thread>
@@ -153,6 +154,18 @@ void ServeUntilStopped(int signal_fd, Engine& engine, Reloader& reloader) {
   }
 }
 
+// Every file of the store stays open, up to a terabyte, and all connections of the front's and the
+// token's processes have descriptors besides.
+Result<std::unique_ptr<storage::Store>> OpenStore(const Config& config) {
+  constexpr uint64_t kFiles = 16384, kFewestFiles = 64, kOthers = 512;
+  const uint64_t descriptors = base::RaiseDescriptorLimit(kFiles + kOthers);
+  const uint64_t files =
+      std::clamp(descriptors > kOthers ? descriptors - kOthers : 0, kFewestFiles, kFiles);
+  return storage::rocksdb::OpenRocksStore(
+      config.state_directory + "/store",
+      {.cache_bytes = size_t{config.engine.store_cache_mib} << 20, .files = static_cast<int>(files)});
+}
+
 }  // namespace
 
 Status RunEngine(const std::string& config_path, const base::Clock& clock) {
@@ -169,8 +182,7 @@ Status RunEngine(const std::string& config_path, const base::Clock& clock) {
   ASSIGN_OR_RETURN(auto storage_keys,
                    StorageKeys::Open(config.state_directory + "/storage-keys", clock,
                                      initial->storage_public_key, *initial->storage));
-  ASSIGN_OR_RETURN(auto store,
-                   storage::rocksdb::OpenRocksStore(config.state_directory + "/store"));
+  ASSIGN_OR_RETURN(auto store, OpenStore(config));
   auto bank = bank::OpenBankClient({.socket = config.BankSocket()}, clock);
   Engine engine(config, clock, keys, *storage_keys, *store, *bank);
   engine.Recover();

@@ -7,7 +7,6 @@
 #include <event2/listener.h>
 #include <openssl/ssl.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "gateway/front/connection.h"
 #include "gateway/front/engine_link.h"
@@ -30,6 +30,7 @@ using base::Fail;
 constexpr timeval kDrainTime{5, 0};
 constexpr size_t kMaxLargeAnswersBytes = 256u << 20;  // revocation lists on their way out
 constexpr timeval kAcceptPause{0, 100'000};
+constexpr uint32_t kOtherDescriptors = 64;  // beside one for each connection
 
 template <auto Free>
 struct Deleter {
@@ -55,16 +56,6 @@ Source SourceOf(const sockaddr* address) {
   inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof(text));
   if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) return {text, text};
   return {text, std::string(reinterpret_cast<const char*>(&v6->sin6_addr), 8)};
-}
-
-// As many descriptors as the connections may need, if the system lets us.
-void RaiseDescriptorLimit(uint32_t connections) {
-  const rlim_t wanted = connections + 64;
-  rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return;
-  limit.rlim_cur = std::min(wanted, limit.rlim_max);
-  if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur >= wanted) return;
-  base::LogWarning("front.few-descriptors", {{"wanted", wanted}, {"have", limit.rlim_cur}});
 }
 
 class ServerImpl final : public Server, public Host {
@@ -132,7 +123,7 @@ ServerImpl::~ServerImpl() {
 }
 
 base::Status ServerImpl::Init(uint32_t index) {
-  RaiseDescriptorLimit(config_.front.max_connections);
+  base::RaiseDescriptorLimit(config_.front.max_connections + kOtherDescriptors);
   if (config_.front.tls) {
     ASSIGN_OR_RETURN(tls_, OpenTls(config_.front));
   }

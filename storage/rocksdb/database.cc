@@ -34,12 +34,10 @@ constexpr std::array<const char*, kFamilies> kFamilyNames = {
 };
 
 // Memory: at most the cache and the write buffers, whatever is stored (index and filter blocks live
-// in the cache too, but for their top levels).
-constexpr size_t kBlockCacheBytes = 64u << 20;
+// in the cache too, but for their top levels, a few KB for each open file).
 constexpr size_t kFamilyWriteBufferBytes = 16u << 20;
 constexpr size_t kAllWriteBuffersBytes = 96u << 20;
 constexpr uint64_t kMaxWalBytes = 256u << 20;  // also bounds the time that Open needs to replay
-constexpr int kMaxOpenFiles = 512;
 // Some payments lie in one block, so that what they have in common is compressed once.
 constexpr size_t kBlockBytes = 16u << 10;
 // Index and filter of a file are read by parts of this size: IDs are random, so that a store much
@@ -51,7 +49,7 @@ constexpr size_t kInfoLogFiles = 4;
 
 const char* NameOf(Family family) { return kFamilyNames[static_cast<size_t>(family)]; }
 
-::rocksdb::DBOptions MakeDbOptions(::rocksdb::Env* env, bool create,
+::rocksdb::DBOptions MakeDbOptions(::rocksdb::Env* env, bool create, const Holdings& holdings,
                                    ::rocksdb::WALRecoveryMode recovery) {
   ::rocksdb::DBOptions o;
   o.env = env;
@@ -69,7 +67,7 @@ const char* NameOf(Family family) { return kFamilyNames[static_cast<size_t>(fami
   o.max_bgerror_resume_count = 0;  // after an error only a restart goes on
   o.db_write_buffer_size = kAllWriteBuffersBytes;
   o.max_total_wal_size = kMaxWalBytes;
-  o.max_open_files = kMaxOpenFiles;
+  o.max_open_files = holdings.files;
   o.max_background_jobs = 2;
   o.bytes_per_sync = 1u << 20;
   o.info_log_level = ::rocksdb::InfoLogLevel::WARN_LEVEL;
@@ -145,8 +143,8 @@ void Batch::Delete(Family family, std::string_view key) {
 }
 
 Result<std::unique_ptr<Database>> Database::Open(::rocksdb::Env* env, const std::string& directory,
-                                                 bool create) {
-  const auto options = MakeFamilyOptions(::rocksdb::NewLRUCache(kBlockCacheBytes));
+                                                 bool create, const Holdings& holdings) {
+  const auto options = MakeFamilyOptions(::rocksdb::NewLRUCache(holdings.cache_bytes));
   const std::set<std::string> there = FamiliesIn(env, directory);
   std::vector<::rocksdb::ColumnFamilyDescriptor> families;
   families.emplace_back(::rocksdb::kDefaultColumnFamilyName, options);
@@ -163,8 +161,8 @@ Result<std::unique_ptr<Database>> Database::Open(::rocksdb::Env* env, const std:
   std::vector<::rocksdb::ColumnFamilyHandle*> handles;
   ::rocksdb::DB* db = nullptr;
   const auto open = [&](::rocksdb::WALRecoveryMode recovery) {
-    return ::rocksdb::DB::Open(MakeDbOptions(env, create, recovery), directory, families, &handles,
-                               &db);
+    return ::rocksdb::DB::Open(MakeDbOptions(env, create, holdings, recovery), directory, families,
+                               &handles, &db);
   };
   // Strictly first, so that a log which ends in the middle of a record never passes in silence.
   auto s = open(::rocksdb::WALRecoveryMode::kAbsoluteConsistency);

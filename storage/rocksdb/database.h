@@ -20,6 +20,7 @@
 
 #include "audit/entry.h"
 #include "base/result.h"
+#include "storage/rocksdb/rocks_store.h"
 #include "storage/rocksdb/tickets.h"
 
 namespace paygate::storage::rocksdb {
@@ -66,7 +67,8 @@ class Database {
 
   // `env` is RocksDB's own, or a test's; it must outlive the Database.
   static base::Result<std::unique_ptr<Database>> Open(::rocksdb::Env* env,
-                                                      const std::string& directory, bool create);
+                                                      const std::string& directory, bool create,
+                                                      const Holdings& holdings = {});
   ~Database();
   Database(const Database&) = delete;
 

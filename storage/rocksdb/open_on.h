@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "storage/store.h"
+#include "storage/rocksdb/rocks_store.h"
 
 namespace rocksdb {
 class Env;
@@ -15,6 +15,7 @@ namespace paygate::storage::rocksdb {
 
 // As OpenRocksStore; `env` must outlive the store.
 base::Result<std::unique_ptr<Store>> OpenRocksStoreOn(::rocksdb::Env* env,
-                                                      const std::string& directory);
+                                                      const std::string& directory,
+                                                      const Holdings& holdings = {});
 
 }  // namespace paygate::storage::rocksdb

@@ -130,7 +130,8 @@ class RocksStore final : public Store {
 }  // namespace
 
 Result<std::unique_ptr<Store>> OpenRocksStoreOn(::rocksdb::Env* env,
-                                                const std::string& directory) {
+                                                const std::string& directory,
+                                                const Holdings& holdings) {
   const std::string version_path = directory + "/VERSION";
   ASSIGN_OR_RETURN(const Version version, ReadOrBegin(directory, version_path));
   const std::string db_path = directory + "/db";
@@ -139,7 +140,7 @@ Result<std::unique_ptr<Store>> OpenRocksStoreOn(::rocksdb::Env* env,
     return Fail(ErrorCode::kIo, db_path + " is gone or incomplete though VERSION says that the "
                                           "store was created: restore it, or mount the disk");
   }
-  ASSIGN_OR_RETURN(auto database, Database::Open(env, db_path, version.creating));
+  ASSIGN_OR_RETURN(auto database, Database::Open(env, db_path, version.creating, holdings));
   if (version.creating || version.number < kStoreVersion) {
     RETURN_IF_ERROR(base::ReplaceFile(version_path, Print({kStoreVersion, false})));
   }
@@ -148,8 +149,9 @@ Result<std::unique_ptr<Store>> OpenRocksStoreOn(::rocksdb::Env* env,
   return store;
 }
 
-Result<std::unique_ptr<Store>> OpenRocksStore(const std::string& directory) {
-  return OpenRocksStoreOn(::rocksdb::Env::Default(), directory);
+Result<std::unique_ptr<Store>> OpenRocksStore(const std::string& directory,
+                                              const Holdings& holdings) {
+  return OpenRocksStoreOn(::rocksdb::Env::Default(), directory, holdings);
 }
 
 }  // namespace paygate::storage::rocksdb

@@ -12,6 +12,14 @@
 
 namespace paygate::storage::rocksdb {
 
-base::Result<std::unique_ptr<Store>> OpenRocksStore(const std::string& directory);
+// What a store may hold while it is open.
+struct Holdings {
+  size_t cache_bytes = 64u << 20;  // of rows that were read, and of what finds them
+  // Of some 64 MB each. In a store of more, a lookup first opens a file and closes another.
+  int files = 512;
+};
+
+base::Result<std::unique_ptr<Store>> OpenRocksStore(const std::string& directory,
+                                                    const Holdings& holdings = {});
 
 }  // namespace paygate::storage::rocksdb

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -148,6 +149,21 @@ TEST_F(File, RemovesAndDoesNotMindAMissingFile) {
   EXPECT_TRUE(RemoveFileDurably(Path("f")));
   EXPECT_TRUE(RemoveFileDurably(Path("f")));
   EXPECT_EQ(FilesInDirectory(), 0u);
+}
+
+TEST(DescriptorLimit, IsRaisedAsFarAsTheHardOneAndNeverLowered) {
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit few{.rlim_cur = 100, .rlim_max = before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+  EXPECT_EQ(RaiseDescriptorLimit(200), 200u);
+  EXPECT_EQ(RaiseDescriptorLimit(150), 200u);
+  EXPECT_EQ(RaiseDescriptorLimit(before.rlim_max + 1), before.rlim_max);
+  rlimit after{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &after), 0);
+  EXPECT_EQ(after.rlim_cur, before.rlim_max);
+  EXPECT_EQ(after.rlim_max, before.rlim_max);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
 }  // namespace

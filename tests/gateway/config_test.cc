@@ -54,6 +54,16 @@ TEST(Config, TakesOneKeyOrAListInOrderOfPreference) {
   EXPECT_EQ(config->token.Keys()[1].purpose, "jws,checkpoint");
 }
 
+TEST(Config, BoundsTheMemoryForTheStore) {
+  const Scratch scratch;
+  const auto with = [&](const char* value) {
+    return LoadConfig(With(scratch, "[engine]", std::string("[engine]\nstore_cache_mib = ") + value));
+  };
+  EXPECT_EQ(with("1024")->engine.store_cache_mib, 1024u);
+  EXPECT_FALSE(with("7"));
+  EXPECT_FALSE(with("1048577"));
+}
+
 TEST(Config, GrantsTheRootsOfBatchesOnlyWhereBatchSignaturesAreOn) {
   const Scratch scratch;
   EXPECT_FALSE(LoadConfig(scratch.Configuration(""))->engine.batch_signatures);

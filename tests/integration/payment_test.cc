@@ -135,10 +135,14 @@ TEST_F(Payment, SurvivesRestartsOfTheWholeGateway) {
 TEST_F(Payment, IsRefusedAfterAFailedWriteUntilTheEngineIsRestarted) {
   ASSERT_EQ(buyer->Pay(seller->Sell("A pen", "1.00")).status, 201);  // the day's key is made
   const auto csblk = seller->Sell("A book", "20.00");
+  const auto bblk = buyer->NewBblk(csblk);
+  const auto challenge = buyer->AskBuyer(bblk);
+  const auto authorisation = buyer->Authorisation(bblk, challenge, csblk.jws);
   // From now on no file of the engine's may grow: the next durable write fails.
   const rlimit none{.rlim_cur = 1, .rlim_max = 1};
   ASSERT_EQ(prlimit(gateway.PidOf("engine_with_clock"), RLIMIT_FSIZE, &none, nullptr), 0);
-  Said said = buyer->Pay(csblk);
+  const Said said =
+      buyer->SendAuthorisation(authorisation, challenge.handshake, csblk.disclosure);
   EXPECT_EQ(said.status, 503);
   EXPECT_EQ(said.code, "store-unavailable");
   EXPECT_GT(said.retry_after_s, 0);

@@ -183,7 +183,8 @@ TEST_F(Rotating, ABadConfigurationIsRefusedWithASentenceAndNothingChanges) {
 }
 
 TEST(RotatingWithOneTokenProcess, HoldsPaymentsUpForAMomentAndFailsNone) {
-  ScratchGateway gateway({.token = {"processes = 1"}});
+  // However long this machine takes to start a token process.
+  ScratchGateway gateway({.token = {"processes = 1", "operation_deadline_ms = 30000"}});
   const auto customers = gateway.Customers();
   Traders traders(gateway, customers[0], customers[1]);
   Rotation rotation(gateway);

@@ -130,10 +130,12 @@ TEST_F(Load, InAClosedLoopMeasuresPaymentsThatTheBankMade) {
             result["kinds"]["payment"]["latency_ms"]["count"]);
   EXPECT_GT(result["signatures_verified"], 0);
   EXPECT_GE(result["processes"].size(), 5u) << "paygated, front, engine, token, bank";
-  // The paper's three signatures and two decryptions, and the sale's two and two.
+  // The paper's three signatures and two decryptions, and the sale's two and two; and what each of
+  // the three at once was at when counting began and ended.
+  const double edges = 2 + 5.0 * 3 / result["kinds"]["purchase"]["latency_ms"]["count"].get<double>();
   const auto& tokens = result["where"]["token_operations"];
-  EXPECT_NEAR(tokens["signatures"].get<double>(), 5, 2);
-  EXPECT_NEAR(tokens["decryptions"].get<double>(), 4, 2);
+  EXPECT_NEAR(tokens["signatures"].get<double>(), 5, edges);
+  EXPECT_NEAR(tokens["decryptions"].get<double>(), 4, edges);
   EXPECT_NE(ReadText(File("report.html")).find("</html>"), std::string::npos);
   EXPECT_EQ(gateway.TotalMoney(), money);
   EXPECT_TRUE(gateway.LedgerIsRight());
