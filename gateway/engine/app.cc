@@ -163,7 +163,8 @@ Result<std::unique_ptr<storage::Store>> OpenStore(const Config& config) {
       std::clamp(descriptors > kOthers ? descriptors - kOthers : 0, kFewestFiles, kFiles);
   return storage::rocksdb::OpenRocksStore(
       config.state_directory + "/store",
-      {.cache_bytes = size_t{config.engine.store_cache_mib} << 20, .files = static_cast<int>(files)});
+      {.cache_bytes = size_t{config.engine.store_cache_mib} << 20,
+       .files = static_cast<int>(files)});
 }
 
 }  // namespace

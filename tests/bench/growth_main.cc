@@ -1,5 +1,5 @@
-// paygate-growth: does anything on the payment path grow with what is stored? A real gateway is
-// measured with an empty store, then with one that holds what years would bring.
+// paygate-growth: does anything on the payment path grow with what is stored? Two real gateways are
+// measured in turn, one with an empty store and one with what years would bring.
 // See tests/bench/growth and docs/performance.md.
 #include <arpa/inet.h>
 #include <openssl/ssl.h>
@@ -13,9 +13,13 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <memory>
-#include <sstream>
+#include <optional>
+#include <utility>
+#include <vector>
 
+#include "base/file.h"
 #include "tests/bench/growth_fill.h"
 #include "tests/doubles/places.h"
 #include "tests/integration/raw_participant.h"
@@ -29,6 +33,7 @@ namespace paygate::bench {
 namespace {
 
 namespace fs = std::filesystem;
+using integration::Must;
 using integration::RawParticipant;
 using integration::ScratchGateway;
 using std::chrono::steady_clock;
@@ -37,7 +42,9 @@ constexpr std::chrono::seconds kRecoveryLimit{3600};
 
 struct Options {
   Wanted wanted{.payments = 100'000, .participants = 10'000, .open = 1'000, .mail = 10'000};
-  size_t idle = 1'000, samples = 300;
+  size_t idle = 1'000, samples = 300, rounds = 3;
+  std::vector<std::string> again;
+  rlim_t descriptors = 0;
 };
 
 double SecondsSince(steady_clock::time_point begin) {
@@ -72,66 +79,96 @@ void PrintTimes(const char* what, Times times) {
               times.back());
 }
 
-struct Couple {
+// A gateway, a seller and a buyer, and how long they took.
+struct Subject {
+  ScratchGateway gateway{{.engine = {},
+                          .token = {},
+                          .arguments = {"--customers", "2"},
+                          .engine_program = doubles::Program("paygate-engine"),
+                          .prepare = {}}};
   std::unique_ptr<RawParticipant> seller, buyer;
   std::string payment_id;  // the first that they made
+  Times sales, payments, first_pages, middle_pages;
+
+  void Meet() {
+    const auto customers = gateway.Customers();
+    seller = std::make_unique<RawParticipant>(gateway, customers[0]);
+    buyer = std::make_unique<RawParticipant>(gateway, customers[1]);
+    seller->Register();
+    buyer->Register();
+    payment_id = buyer->ReceiptIn(Pay(seller->Sell("A cup", "0.01"))).payment_id;
+  }
+  void Restart() {
+    gateway.Stop();
+    gateway.Start();
+    MeetAgain();
+  }
+  // The gateway came back on another port.
+  void MeetAgain() {
+    for (auto* who : {seller.get(), buyer.get()}) {
+      who->transport = Must(participant::OpenHttpsTransport(
+          {.url = gateway.url(), .root_pem = gateway.RootPem()}));
+    }
+    const auto body =
+        Must(protocol::MailboxBody::Parse(seller->SendMailbox(0, 0).payload));
+    middle_ = static_cast<int64_t>(body.newest) / 2;
+  }
+  void Measure(bool counts) {
+    std::optional<protocol::SdJwt> csblk;
+    const double sale = Milliseconds([&] { csblk = seller->Sell("A cup", "0.01"); });
+    const double payment = Milliseconds([&] { Pay(*csblk); });
+    const double first = Milliseconds([&] { Page(0); });
+    const double middle = Milliseconds([&] { Page(middle_); });
+    if (!counts) return;
+    sales.push_back(sale);
+    payments.push_back(payment);
+    first_pages.push_back(first);
+    middle_pages.push_back(middle);
+  }
+  void Print(const char* store) {
+    std::printf(" %s\n", store);
+    PrintTimes("a sale, one at a time", std::exchange(sales, {}));
+    PrintTimes("a payment, one at a time", std::exchange(payments, {}));
+    PrintTimes("the first page of the seller's mailbox", std::exchange(first_pages, {}));
+    PrintTimes("a page from the middle", std::exchange(middle_pages, {}));
+    std::printf("  engine's memory: %ld MiB\n", Memory(gateway.PidOf("paygate-engine")) / 1024);
+  }
+
+ private:
+  static double Milliseconds(const std::function<void()>& what) {
+    const auto begin = steady_clock::now();
+    what();
+    return SecondsSince(begin) * 1e3;
+  }
+  integration::Said Pay(const protocol::SdJwt& csblk) {
+    auto said = buyer->Pay(csblk);
+    if (said.status != 201) throw std::runtime_error("payment: " + said.code);
+    return said;
+  }
+  void Page(int64_t after) {
+    if (seller->SendMailbox(after, 0).status != 200) throw std::runtime_error("mailbox");
+  }
+  int64_t middle_ = 0;
 };
 
-Couple Meet(const ScratchGateway& gateway) {
-  const auto customers = gateway.Customers();
-  Couple couple{std::make_unique<RawParticipant>(gateway, customers[0]),
-                std::make_unique<RawParticipant>(gateway, customers[1]), {}};
-  couple.seller->Register();
-  couple.buyer->Register();
-  const auto said = couple.buyer->Pay(couple.seller->Sell("A cup", "0.01"));
-  if (said.status != 201) throw std::runtime_error("payment: " + said.code);
-  couple.payment_id = couple.buyer->ReceiptIn(said).payment_id;
-  return couple;
-}
-
-// The gateway came back on another port.
-void MeetAgain(Couple& couple, const ScratchGateway& gateway) {
-  for (auto* who : {couple.seller.get(), couple.buyer.get()}) {
-    who->transport = integration::Must(participant::OpenHttpsTransport(
-        {.url = gateway.url(), .root_pem = gateway.RootPem()}));
-  }
-}
-
-void MeasurePayments(Couple& couple, size_t samples) {
-  Times sales, payments;
-  const auto milliseconds = [](steady_clock::time_point begin) {
-    return SecondsSince(begin) * 1e3;
-  };
-  for (size_t i = 0; i < samples; ++i) {
-    const auto begin = steady_clock::now();
-    const auto csblk = couple.seller->Sell("A cup", "0.01");
-    sales.push_back(milliseconds(begin));
-    const auto middle = steady_clock::now();
-    const auto said = couple.buyer->Pay(csblk);
-    payments.push_back(milliseconds(middle));
-    if (said.status != 201) throw std::runtime_error("payment: " + said.code);
-  }
-  PrintTimes("a sale, one at a time", sales);
-  PrintTimes("a payment, one at a time", payments);
-}
-
-void MeasureMailbox(Couple& couple) {
-  for (const auto& [what, after] : {std::pair{"the first page of the seller's mailbox", int64_t{0}},
-                                    {"a page from the middle", int64_t{-1}}}) {
-    Times times;
-    int64_t from = after;
-    if (from < 0) {
-      const auto body = integration::Must(
-          protocol::MailboxBody::Parse(couple.seller->SendMailbox(0, 0).payload));
-      from = static_cast<int64_t>(body.newest) / 2;
+// Both in turn, so that neither has the machine's better hour; and each started anew several times,
+// since one start of the same program may be half as fast again as another.
+void MeasureInTurn(Subject& empty, Subject& full, const Options& options) {
+  constexpr size_t kTurn = 10, kWarm = 20;
+  for (size_t round = 0; round < options.rounds; ++round) {
+    empty.Restart();
+    full.Restart();
+    for (size_t i = 0; i < kWarm; ++i) {
+      empty.Measure(false);
+      full.Measure(false);
     }
-    for (int i = 0; i < 20; ++i) {
-      const auto begin = steady_clock::now();
-      if (couple.seller->SendMailbox(from, 0).status != 200) throw std::runtime_error("mailbox");
-      times.push_back(SecondsSince(begin) * 1e3);
+    for (size_t done = 0; done < options.samples / options.rounds; done += kTurn) {
+      for (size_t i = 0; i < kTurn; ++i) empty.Measure(true);
+      for (size_t i = 0; i < kTurn; ++i) full.Measure(true);
     }
-    PrintTimes(what, times);
   }
+  empty.Print("a store with these payments only");
+  full.Print("the full store");
 }
 
 // Memory of the front for each connection that does nothing, TLS done.
@@ -193,13 +230,9 @@ size_t OpenIntents(const ScratchGateway& gateway) {
   return std::stoul(answer.substr(at + 15));
 }
 
-void PrintEngine(const ScratchGateway& gateway) {
-  std::printf("  engine's memory: %ld MiB\n", Memory(gateway.PidOf("paygate-engine")) / 1024);
-}
-
-void FillIt(const ScratchGateway& gateway, const Couple& couple, const Options& options) {
-  const std::string store = gateway.directory() + "/state/store";
-  const Model model{couple.payment_id, couple.seller->id};
+void FillIt(const Subject& full, const Options& options) {
+  const std::string store = full.gateway.directory() + "/state/store";
+  const Model model{full.payment_id, full.seller->id};
   Fill(store, model, {});
   double before = MegabytesIn(store);
   const auto grown = [&](const char* what, size_t count, const Wanted& wanted) {
@@ -219,37 +252,49 @@ void FillIt(const ScratchGateway& gateway, const Couple& couple, const Options& 
   grown("open intents", w.open, {.open = w.open});
 }
 
+// As before, with a line more in both configurations; then with few descriptors for a process.
+void MeasureAgain(Subject& empty, Subject& full, const Options& options) {
+  for (const std::string& line : options.again) {
+    std::printf("in turn, with %s\n", line.c_str());
+    std::vector<std::pair<std::string, std::string>> written;
+    for (auto* each : {&empty, &full}) {
+      const std::string path = each->gateway.directory() + "/gateway.toml";
+      std::string changed = written.emplace_back(path, Must(base::ReadFile(path))).second;
+      changed.insert(changed.find("[engine]\n") + 9, line + "\n");
+      Must(base::ReplaceFile(path, changed));
+    }
+    MeasureInTurn(empty, full, options);
+    for (const auto& [path, text] : written) Must(base::ReplaceFile(path, text));
+  }
+  if (options.descriptors == 0) return;
+  std::printf("in turn, %zu descriptors for each process\n",
+              static_cast<size_t>(options.descriptors));
+  const rlimit few{.rlim_cur = options.descriptors, .rlim_max = options.descriptors};
+  if (setrlimit(RLIMIT_NOFILE, &few) != 0) throw std::runtime_error("setrlimit");
+  MeasureInTurn(empty, full, options);
+}
+
 int Run(const Options& options) {
-  ScratchGateway gateway({.engine = {},
-                          .token = {},
-                          .arguments = {"--customers", "2"},
-                          .engine_program = doubles::Program("paygate-engine"),
-                          .prepare = {}});
-  Couple couple = Meet(gateway);
-  std::printf("an empty store\n");
-  MeasurePayments(couple, options.samples);
-  MeasureMailbox(couple);
-  PrintEngine(gateway);
-  gateway.Stop();
-
+  Subject empty, full;
+  empty.Meet();
+  full.Meet();
+  full.gateway.Stop();
   std::printf("what it is filled with\n");
-  FillIt(gateway, couple, options);
+  FillIt(full, options);
 
-  std::printf("the full store\n");
+  std::printf("the start\n");
   const auto begin = steady_clock::now();
-  gateway.Start();
-  std::printf("  ready %.2f s after the start, %zu open intents\n", SecondsSince(begin),
+  full.gateway.Start();
+  std::printf("  ready %.2f s after it, %zu open intents\n", SecondsSince(begin),
               options.wanted.open);
-  if (!integration::Eventually([&] { return OpenIntents(gateway) == 0; }, kRecoveryLimit)) {
+  if (!integration::Eventually([&] { return OpenIntents(full.gateway) == 0; }, kRecoveryLimit)) {
     throw std::runtime_error("open intents were not settled");
   }
-  std::printf("  all of them settled %.2f s after the start\n", SecondsSince(begin));
-  PrintEngine(gateway);
-  MeetAgain(couple, gateway);
-  MeasurePayments(couple, options.samples);
-  MeasureMailbox(couple);
-  PrintEngine(gateway);
-  if (options.idle > 0) IdleConnections(gateway).Measure(options.idle);
+  std::printf("  all of them settled %.2f s after it\n", SecondsSince(begin));
+  std::printf("in turn\n");
+  MeasureInTurn(empty, full, options);
+  if (options.idle > 0) IdleConnections(full.gateway).Measure(options.idle);
+  MeasureAgain(empty, full, options);
   return 0;
 }
 
@@ -259,16 +304,22 @@ int Run(const Options& options) {
 int main(int argc, char** argv) {
   using namespace paygate::bench;  // NOLINT: main
   Options options;
-  CLI::App app("Measures a gateway with an empty store, fills the store, and measures it again: "
-               "latency, memory, restart, disk. What is stored is made up, of real sizes.");
+  CLI::App app("Fills the store of a gateway and measures it beside one with an empty store, in "
+               "turn: latency, memory, restart, disk. What is stored is made up, of real sizes.");
   app.option_defaults()->always_capture_default();
   app.add_option("--payments", options.wanted.payments, "settled payments");
   app.add_option("--participants", options.wanted.participants, "registered participants");
   app.add_option("--open", options.wanted.open, "open intents whose results are to be signed");
   app.add_option("--mail", options.wanted.mail, "messages in one mailbox");
   app.add_option("--idle", options.idle, "connections that do nothing");
-  app.add_option("--samples", options.samples, "sales and payments that are timed")
+  app.add_option("--samples", options.samples, "sales and payments that are timed, for each store")
       ->check(CLI::Range(1, 1000000));
+  app.add_option("--rounds", options.rounds, "starts of the gateways that they are spread over")
+      ->check(CLI::Range(1, 1000));
+  app.add_option("--again", options.again,
+                 "measure both again with this line in [engine] (\"store_cache_mib = 512\")");
+  app.add_option("--descriptors", options.descriptors,
+                 "measure both a last time where a process may hold so many descriptors; 0: no");
   CLI11_PARSE(app, argc, argv);
   setlinebuf(stdout);  // it takes an hour: each line when it is known
   try {

@@ -57,7 +57,8 @@ TEST(Config, TakesOneKeyOrAListInOrderOfPreference) {
 TEST(Config, BoundsTheMemoryForTheStore) {
   const Scratch scratch;
   const auto with = [&](const char* value) {
-    return LoadConfig(With(scratch, "[engine]", std::string("[engine]\nstore_cache_mib = ") + value));
+    const std::string line = std::string("store_cache_mib = ") + value;
+    return LoadConfig(With(scratch, "[engine]", "[engine]\n" + line));
   };
   EXPECT_EQ(with("1024")->engine.store_cache_mib, 1024u);
   EXPECT_FALSE(with("7"));

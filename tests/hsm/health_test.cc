@@ -70,7 +70,8 @@ TEST_F(Health, ATokenThatIsAwayIsSaidToAllNotHammeredAndFoundAgain) {
     EXPECT_TRUE(Eventually([&] { return !client_->Healthy(); }));
     const uint64_t before = faults_.Calls("C_SignInit") + faults_.Calls("C_OpenSession");
     const auto begin = steady_clock::now();
-    for (int refused = 0; refused < 200 || steady_clock::now() < begin + milliseconds(600); ++refused)
+    const auto end = begin + milliseconds(600);
+    for (int refused = 0; refused < 200 || steady_clock::now() < end; ++refused)
       ASSERT_FALSE(Sign());
     const uint64_t calls = faults_.Calls("C_SignInit") + faults_.Calls("C_OpenSession") - before;
     const auto looks = static_cast<uint64_t>((steady_clock::now() - begin) / milliseconds(250)) + 1;

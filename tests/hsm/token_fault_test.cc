@@ -164,7 +164,8 @@ TEST_F(FaultyToken, ThatVanishedIsSaidToBeUnavailableNotHammeredAndFoundAgain) {
     EXPECT_EQ(Decrypt().error().code, ErrorCode::kTokenUnavailable);
   }
   const uint64_t looks = faults_.Calls("C_GetSlotList") - looked;
-  const auto half_seconds = static_cast<uint64_t>((steady_clock::now() - begin) / milliseconds(500));
+  const auto half_seconds =
+      static_cast<uint64_t>((steady_clock::now() - begin) / milliseconds(500));
   EXPECT_LE(looks, (half_seconds + 2) * 2) << "one look each half second";
   EXPECT_GT(2u * refused, looks) << "the others were refused without one";
   faults_.Clear();

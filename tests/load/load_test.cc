@@ -132,7 +132,8 @@ TEST_F(Load, InAClosedLoopMeasuresPaymentsThatTheBankMade) {
   EXPECT_GE(result["processes"].size(), 5u) << "paygated, front, engine, token, bank";
   // The paper's three signatures and two decryptions, and the sale's two and two; and what each of
   // the three at once was at when counting began and ended.
-  const double edges = 2 + 5.0 * 3 / result["kinds"]["purchase"]["latency_ms"]["count"].get<double>();
+  const double purchases = result["kinds"]["purchase"]["latency_ms"]["count"];
+  const double edges = 2 + 5.0 * 3 / purchases;
   const auto& tokens = result["where"]["token_operations"];
   EXPECT_NEAR(tokens["signatures"].get<double>(), 5, edges);
   EXPECT_NEAR(tokens["decryptions"].get<double>(), 4, edges);
