@@ -15,7 +15,7 @@ namespace paygate::storage::rocksdb {
 // What a store may hold while it is open.
 struct Holdings {
   size_t cache_bytes = 64u << 20;  // of rows that were read, and of what finds them
-  // Of some 64 MB each. In a store of more, a lookup first opens a file and closes another.
+  // Of some 64 MB each. In a store of more, a lookup may have to open a file and close another.
   int files = 512;
 };
 
