@@ -25,8 +25,8 @@ Status ReplaceFile(const std::string& path, std::string_view bytes, mode_t mode 
 Status MakePrivateDirectory(const std::string& path);
 Status RemoveFileDurably(const std::string& path);  // missing is fine
 
-// Lets this process hold `wanted` descriptors, or as many as its hard limit allows. Returns how many
-// it may hold now, which may be less or more than wanted; a warning is logged if it is less.
+// Lets this process hold `wanted` descriptors, or as many as its hard limit allows. Returns how
+// many it may hold now, which may be less or more than wanted; less is logged as a warning.
 uint64_t RaiseDescriptorLimit(uint64_t wanted);
 
 }  // namespace paygate::base
