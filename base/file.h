@@ -1,4 +1,5 @@
-// Files that must not be half-written, overwritten or readable by others.
+// Files that must not be half-written, overwritten or readable by others; and how many a process
+// may hold open.
 #pragma once
 
 #include <sys/types.h>

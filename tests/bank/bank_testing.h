@@ -10,7 +10,6 @@
 #include <fstream>
 #include <future>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "bank/adapters/embedded/config.h"
@@ -19,6 +18,7 @@
 #include "base/crypto.h"
 #include "base/file.h"
 #include "gtest/gtest.h"
+#include "tests/doubles/eventually.h"
 #include "tests/doubles/places.h"
 #include "tests/doubles/spawn.h"
 
@@ -148,15 +148,7 @@ class HostProcess {
   pid_t pid_ = -1;
 };
 
-// Until `condition`, at most a minute.
-template <typename Condition>
-bool Eventually(Condition condition) {
-  for (int i = 0; i < 6000; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
-}
+using doubles::Eventually;
 
 inline std::unique_ptr<Bank> ConnectedClient(const TempDir& dir, BankClientOptions options = {}) {
   static const base::SystemClock clock;

@@ -2,17 +2,18 @@
 #pragma once
 
 #include <future>
-#include <thread>
 
 #include "bank/adapters/iso20022/correspondent.h"
 #include "bank/adapters/iso20022/order.h"
 #include "base/crypto.h"
 #include "gtest/gtest.h"
 #include "tests/banksim/scratch_network.h"
+#include "tests/doubles/eventually.h"
 
 namespace paygate::banksim::testing {
 
 namespace iso = bank::iso20022;
+using doubles::Eventually;
 using iso::Outcome;
 
 inline int64_t Now() {
@@ -49,15 +50,6 @@ class BanksimNetwork : public ::testing::Test {
     // Healthy means that the inboxes' ends are known.
     EXPECT_TRUE(Eventually([&] { return (*opened)->Healthy(); }));
     return std::move(*opened);
-  }
-
-  static bool Eventually(const std::function<bool()>& condition) {
-    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    while (!condition()) {
-      if (std::chrono::steady_clock::now() > give_up) return false;
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    return true;
   }
 
   std::string Log() {

@@ -39,6 +39,7 @@ using integration::ScratchGateway;
 using std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kRecoveryLimit{3600};
+constexpr size_t kOtherDescriptors = 256;  // of this process, beside the idle connections
 
 struct Options {
   Wanted wanted{.payments = 100'000, .participants = 10'000, .open = 1'000, .mail = 10'000};
@@ -162,7 +163,7 @@ void MeasureInTurn(Subject& empty, Subject& full, const Options& options) {
       empty.Measure(false);
       full.Measure(false);
     }
-    for (size_t done = 0; done < options.samples / options.rounds; done += kTurn) {
+    for (size_t done = 0; done * options.rounds < options.samples; done += kTurn) {
       for (size_t i = 0; i < kTurn; ++i) empty.Measure(true);
       for (size_t i = 0; i < kTurn; ++i) full.Measure(true);
     }
@@ -179,10 +180,7 @@ class IdleConnections {
     port_ = static_cast<uint16_t>(std::stoi(gateway.url().substr(gateway.url().rfind(':') + 1)));
   }
   void Measure(size_t count) {
-    rlimit files{};
-    getrlimit(RLIMIT_NOFILE, &files);
-    files.rlim_cur = files.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &files);
+    base::RaiseDescriptorLimit(count + kOtherDescriptors);
     const pid_t front = gateway_.PidOf("paygate-front");
     const long before = Memory(front);
     for (size_t i = 0; i < count; ++i) Open(static_cast<int>(i / 500));
@@ -260,7 +258,8 @@ void MeasureAgain(Subject& empty, Subject& full, const Options& options) {
     for (auto* each : {&empty, &full}) {
       const std::string path = each->gateway.directory() + "/gateway.toml";
       std::string changed = written.emplace_back(path, Must(base::ReadFile(path))).second;
-      changed.insert(changed.find("[engine]\n") + 9, line + "\n");
+      const std::string section = "[engine]\n";
+      changed.insert(changed.find(section) + section.size(), line + "\n");
       Must(base::ReplaceFile(path, changed));
     }
     MeasureInTurn(empty, full, options);

@@ -2,14 +2,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <openssl/ssl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <csignal>
 #include <fstream>
 #include <memory>
-#include <thread>
 
+#include "base/file.h"
 #include "gateway/config.h"
 #include "tests/doubles/fake_engine.h"
 #include "tests/doubles/places.h"
@@ -255,10 +254,7 @@ TEST_F(Front, LimitsTheConnectionsOfOneSource) {
 }
 
 TEST_F(Front, HoldsAThousandIdleConnectionsInLittleMemory) {
-  rlimit limit{4096, 4096};
-  getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
+  base::RaiseDescriptorLimit(2048);
   Start("max_connections_per_source = 1100");
   const auto resident_kib = [&] {
     std::ifstream status("/proc/" + std::to_string(program_->pid()) + "/status");

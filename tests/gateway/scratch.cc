@@ -1,7 +1,6 @@
 #include "tests/gateway/scratch.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -104,7 +103,5 @@ std::string Program::ReadLine() {
   buffer_.erase(0, end + 1);
   return line;
 }
-
-bool PollOnce() { return poll(nullptr, 0, 5) == 0; }
 
 }  // namespace paygate::gateway::testing

@@ -3,9 +3,10 @@
 
 #include <sys/types.h>
 
-#include <chrono>
 #include <string>
 #include <vector>
+
+#include "tests/doubles/eventually.h"
 
 namespace paygate::gateway::testing {
 
@@ -44,17 +45,6 @@ class Program {
   std::string buffer_;
 };
 
-bool PollOnce();
-
-// Looks again until `condition` holds; false when `seconds` have passed.
-template <typename Condition>
-bool Eventually(Condition condition, int seconds = 60) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    PollOnce();
-  }
-  return true;
-}
+using doubles::Eventually;
 
 }  // namespace paygate::gateway::testing

@@ -4,10 +4,10 @@
 #include <sys/wait.h>
 
 #include <chrono>
-#include <thread>
 
 #include "base/encoding.h"
 #include "hsm/token/client.h"
+#include "tests/doubles/eventually.h"
 #include "tests/doubles/fault_script.h"
 #include "tests/doubles/scratch_token.h"
 
@@ -15,6 +15,7 @@ namespace paygate::hsm::token {
 namespace {
 
 using base::ErrorCode;
+using doubles::Eventually;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
@@ -38,15 +39,6 @@ class Health : public testing::Test {
   }
   base::Result<std::string> Sign() {
     return signer_->Sign({StatementKind::kJws, statement_});
-  }
-  template <typename Condition>
-  static bool Eventually(Condition condition) {
-    const auto end = steady_clock::now() + std::chrono::seconds(60);
-    while (!condition()) {
-      if (steady_clock::now() > end) return false;
-      std::this_thread::sleep_for(milliseconds(5));
-    }
-    return true;
   }
 
   doubles::ScratchToken scratch_;

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "hsm/pkcs11/token.h"
 #include "hsm/proof.h"
+#include "tests/doubles/eventually.h"
 #include "tests/doubles/fault_script.h"
 #include "tests/doubles/places.h"
 #include "tests/doubles/scratch_token.h"
@@ -96,9 +97,8 @@ TEST_F(Pin, ThatWasChangedInTheTokenIsTriedOnceByARunningProcess) {
   EXPECT_EQ(faults_.Calls("C_Login"), before + 1);
   faults_.Clear();
   Write(scratch_.pin());  // the operator mends it: no restart is needed
-  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (!ProveSigner(*signer, key_.public_key_der) && std::chrono::steady_clock::now() < limit) {
-  }
+  EXPECT_TRUE(doubles::Eventually(
+      [&] { return ProveSigner(*signer, key_.public_key_der).has_value(); }));
   EXPECT_TRUE(ProveSigner(*signer, key_.public_key_der));
 }
 

@@ -84,15 +84,6 @@ std::string RunProgram(const std::vector<std::string>& command) {
   return out;
 }
 
-bool Eventually(const std::function<bool()>& condition, std::chrono::seconds limit) {
-  const auto end = std::chrono::steady_clock::now() + limit;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  return true;
-}
-
 ScratchGateway::ScratchGateway(Options options) {
   std::string pattern = (fs::temp_directory_path() / "paygate-test-XXXXXX").string();
   if (!mkdtemp(pattern.data())) throw std::runtime_error("mkdtemp");

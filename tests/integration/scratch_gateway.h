@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/doubles/eventually.h"
 #include "tests/doubles/shell.h"
 
 namespace paygate::integration {
@@ -69,8 +70,6 @@ class ScratchGateway {
 
 // Runs a program and returns its standard output; throws if it fails.
 std::string RunProgram(const std::vector<std::string>& command);
-// True once `condition` is; false after `limit`. Polls: for what gives no other sign.
-bool Eventually(const std::function<bool()>& condition,
-                std::chrono::seconds limit = std::chrono::seconds(60));
+using doubles::Eventually;
 
 }  // namespace paygate::integration
